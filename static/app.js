@@ -1,0 +1,226 @@
+"use strict";
+
+// Everything here is comfort: each page works without it, as plain links and forms.
+
+(() => {
+  const RELEASE_AFTER_MS = 10000;
+  const LONGEST_POLL_S = 60;
+
+  // ---- A form is sent once: pressed buttons show it, and keep the name and value they send ----
+
+  function hold(form, button) {
+    form.setAttribute("aria-busy", "true");
+    if (button) button.dataset.pressed = "";
+  }
+
+  function release(form) {
+    form.removeAttribute("aria-busy");
+    form.querySelectorAll("[data-pressed]").forEach((button) => delete button.dataset.pressed);
+  }
+
+  document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented) return; // htmx has taken it
+    const form = event.target;
+    if (form.getAttribute("aria-busy") === "true") {
+      event.preventDefault();
+      return;
+    }
+    hold(form, event.submitter);
+    // A lost line leaves the page standing: the same form may be sent again, and makes one row.
+    setTimeout(() => release(form), RELEASE_AFTER_MS);
+  });
+
+  // A button that waits keeps the focus, so it is not `disabled`; it only refuses.
+  document.addEventListener(
+    "click",
+    (event) => {
+      if (event.target.closest("[aria-disabled='true']")) {
+        event.preventDefault();
+        event.stopPropagation();
+      }
+    },
+    true,
+  );
+
+  window.addEventListener("pageshow", () => {
+    document.querySelectorAll("form[aria-busy]").forEach(release);
+  });
+
+  // ---- Errors take the focus ----
+
+  function focusErrors(root) {
+    const summary = root.querySelector("[data-error-summary]");
+    if (summary) summary.focus();
+    return Boolean(summary);
+  }
+
+  // ---- Countdown: "Consultar Banesco" opens when the wait is over ----
+
+  function tickCountdowns() {
+    document.querySelectorAll("[data-countdown]").forEach((element) => {
+      const left = Number(element.dataset.countdown) - 1;
+      element.dataset.countdown = String(left);
+      element.textContent = String(Math.max(left, 0));
+      if (left > 0) return;
+      const form = element.closest("form");
+      element.parentElement.hidden = true;
+      delete element.dataset.countdown;
+      form.querySelectorAll("[aria-disabled]").forEach((button) => button.removeAttribute("aria-disabled"));
+      form.querySelectorAll("[data-countdown-done]").forEach((sentence) => {
+        sentence.textContent = sentence.dataset.countdownDone;
+      });
+    });
+  }
+
+  // ---- Polling: while something may change, in a visible tab, never under somebody's hands ----
+
+  const waited = new WeakMap();
+  let slower = 1;
+
+  function isInUse(element) {
+    const active = document.activeElement;
+    if (element.querySelector("details[open]")) return true;
+    return element.contains(active) && active.matches("input, select, textarea");
+  }
+
+  function tickPolls() {
+    if (document.hidden) return;
+    document.querySelectorAll("[data-poll]").forEach((element) => {
+      const seconds = (waited.get(element) || 0) + 1;
+      waited.set(element, seconds);
+      const due = Math.min(Number(element.dataset.poll) * slower, LONGEST_POLL_S);
+      if (seconds < due || isInUse(element)) return;
+      waited.set(element, 0);
+      window.htmx.trigger(element, "poll");
+    });
+  }
+
+  setInterval(() => {
+    tickCountdowns();
+    tickPolls();
+  }, 1000);
+
+  // ---- What a refresh changed is said once, and only that ----
+
+  let known = new Map();
+
+  function announceChanges(first) {
+    const now = new Map();
+    const changes = [];
+    document.querySelectorAll("[data-announce-key]").forEach((element) => {
+      const key = element.dataset.announceKey;
+      const words = element.dataset.announce;
+      now.set(key, words);
+      if (known.has(key) && known.get(key) !== words) {
+        changes.push(words);
+        element.classList.add("changed");
+      }
+    });
+    known = now;
+    if (!first && changes.length) document.getElementById("announcer").textContent = changes.join(". ");
+  }
+
+  // ---- htmx: swaps, failures and the focus after them ----
+
+  function showRequestError(when) {
+    const banner = document.getElementById("request-error");
+    if (!banner) return;
+    banner.hidden = when === null;
+    banner.querySelectorAll("[data-when]").forEach((line) => {
+      line.hidden = line.dataset.when !== when;
+    });
+  }
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const form = event.detail.elt;
+    if (!form.matches("form")) return;
+    const trigger = event.detail.requestConfig.triggeringEvent;
+    hold(form, trigger && trigger.submitter);
+  });
+
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.elt.matches("form")) release(event.detail.elt);
+  });
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    // A whole page where a part was asked for is a sign-in or an error page: it has no place inside this one.
+    if (/^\s*<!doctype/i.test(event.detail.serverResponse)) {
+      event.detail.shouldSwap = false;
+      showRequestError("signed-out");
+    }
+  });
+
+  document.addEventListener("htmx:afterOnLoad", () => {
+    slower = 1;
+  });
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    showRequestError(null);
+    announceChanges(false);
+    const source = event.detail.requestConfig && event.detail.requestConfig.elt;
+    const method = event.detail.requestConfig && event.detail.requestConfig.verb;
+    if (method === "post" && focusErrors(document)) return;
+    const next = source && source.dataset.focusAfter && document.querySelector(source.dataset.focusAfter);
+    if (next) next.focus();
+  });
+
+  function failed(when) {
+    slower = Math.min(slower * 2, 16);
+    showRequestError(when);
+  }
+
+  document.addEventListener("htmx:sendError", () => failed("offline"));
+  document.addEventListener("htmx:timeout", () => failed("offline"));
+  document.addEventListener("htmx:responseError", (event) => {
+    const status = event.detail.xhr.status;
+    failed(status === 401 || status === 403 ? "signed-out" : "failed");
+  });
+
+  // ---- Filters answer to a choice at once ----
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-autosubmit]")) event.target.form.requestSubmit();
+  });
+
+  // ---- The payment form shows the fields that its kind needs ----
+
+  function applyKind(form) {
+    const chosen = form.querySelector("[name='bank']:checked");
+    form.querySelectorAll("[data-applies]").forEach((field) => {
+      const wrong = field.querySelector("[aria-invalid]");
+      const applies = !chosen || wrong || field.dataset.applies === chosen.value;
+      field.hidden = !applies;
+      // What is hidden is not sent: a bank chosen before the kind changed would be a false statement.
+      field.querySelectorAll("input, select").forEach((control) => {
+        control.disabled = !applies;
+      });
+    });
+  }
+
+  // ---- Menus close like menus ----
+
+  document.addEventListener("click", (event) => {
+    document.querySelectorAll("[data-menu][open]").forEach((menu) => {
+      if (!menu.contains(event.target)) menu.open = false;
+    });
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    document.querySelectorAll("[data-menu][open]").forEach((menu) => {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    });
+  });
+
+  // ---- Start (the script is deferred: the page is there) ----
+
+  focusErrors(document);
+  announceChanges(true);
+  document.querySelectorAll("[data-payment-form]").forEach((form) => {
+    applyKind(form);
+    form.addEventListener("change", (event) => {
+      if (event.target.name === "bank") applyKind(form);
+    });
+  });
+})();

@@ -1,0 +1,105 @@
+"""Área Médica Pagos: did this money really arrive?"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+
+from flask import Flask
+from jinja2 import StrictUndefined
+
+from webapp import (
+    assets,
+    cli,
+    errors,
+    formatting,
+    health,
+    language,
+    limits,
+    models,
+    navigation,
+    observability,
+    permissions,
+    security,
+)
+from webapp.accounts import queries as account_queries
+from webapp.accounts import signin
+from webapp.accounts.views import bp as accounts_pages
+from webapp.api.auth import ApiGate
+from webapp.api.views import bp as api
+from webapp.banking import connection
+from webapp.banking import health as bank_health
+from webapp.config import PROJECT_ROOT, Settings
+from webapp.database import engine_options
+from webapp.development.postgres import EmbeddedPostgres
+from webapp.extensions import cache, csrf, db, htmx, migrate
+from webapp.reports.views import bp as reports_pages
+from webapp.reviews.views import bp as reviews_pages
+from webapp.transactions import queries as transaction_queries
+from webapp.transactions.views import bp as transactions_pages
+
+__all__ = ["create_app", "models"]
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application that the settings describe (default: the environment's).
+
+    Raises SettingsError with one line that names the variable.
+    """
+    settings = settings or Settings.from_environment(os.environ)
+    app = Flask(
+        __name__,
+        template_folder=str(PROJECT_ROOT / "templates"),
+        static_folder=None,
+    )
+    app.jinja_env.undefined = StrictUndefined
+    app.config["SETTINGS"] = settings
+    app.config.update(security.session_config(settings))
+    observability.init_app(app, settings)
+    security.init_app(app, settings)
+    _bind_extensions(app, settings)
+    language.init_app(app)
+    formatting.init_app(app)
+    errors.init_app(app)
+    signin.init_app(app)
+    permissions.init_app(app, pages=signin.PagesGate(), api=ApiGate())
+    limits.init_app(app, settings)
+    bank = connection.connect(settings, cache)
+    app.extensions["bank"] = bank
+    navigation.init_app(
+        app,
+        count_for_review=transaction_queries.count_for_review,
+        bank_down_since=lambda: _down_since(bank.policy.environment),
+    )
+    assets.init_app(app)
+    health.init_app(app, count_active_users=account_queries.count_active)
+    for blueprint in (accounts_pages, transactions_pages, reviews_pages, reports_pages, api):
+        app.register_blueprint(blueprint)
+    cli.init_app(app)
+    return app
+
+
+def _bind_extensions(app: Flask, settings: Settings) -> None:
+    url = settings.database_url or EmbeddedPostgres(settings.data_dir / "postgres").acquire()
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(
+        pool_size=settings.database_pool_size, max_overflow=settings.database_max_overflow
+    )
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(PROJECT_ROOT / "migrations"))
+    csrf.init_app(app)
+    htmx.init_app(app)
+    cache.init_app(app, config=_cache_config(settings))
+
+
+def _cache_config(settings: Settings) -> dict[str, object]:
+    common: dict[str, object] = {"CACHE_DEFAULT_TIMEOUT": settings.cache_ttl}
+    if settings.redis_url:
+        return {**common, "CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": settings.redis_url}
+    folder = str(settings.data_dir / "cache")
+    return {**common, "CACHE_TYPE": "FileSystemCache", "CACHE_DIR": folder}
+
+
+def _down_since(environment: str) -> datetime | None:
+    state = bank_health.current(environment)
+    return None if state.up else state.since

@@ -1,0 +1,1 @@
+"""Who works here: users, their permissions, sign-in and its sessions."""

@@ -1,0 +1,33 @@
+"""Passwords: argon2id, and the few rules that they must meet."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+MIN_LENGTH = 8
+MAX_LENGTH = 128
+
+# OWASP's second profile: 19 MiB and two passes, about 25 ms a sign-in.
+_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+def hash_password(password: str) -> str:
+    """The argon2id hash to store."""
+    return _hasher.hash(password)
+
+
+def verify_password(password: str, password_hash: str | None) -> bool:
+    """Does the password belong to the hash? Without a hash it takes as long, and is False."""
+    try:
+        return _hasher.verify(password_hash or _nobodys_hash(), password) and bool(password_hash)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+@cache
+def _nobodys_hash() -> str:
+    """Compared where no such user exists, so that the time of the answer tells nothing."""
+    return _hasher.hash("nobody")

@@ -1,0 +1,95 @@
+"""How a browser is known: Flask-Login's cookie names a session row, which can be ended."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import Flask, Response, current_app, flash, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user, login_user, logout_user
+
+from webapp.accounts import queries, service
+from webapp.accounts.models import User
+from webapp.accounts.queries import SignedInUser
+from webapp.config import Settings
+from webapp.extensions import login_manager
+from webapp.permissions import Actor
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """The signed-in person as Flask-Login wants it; its id is the session's, not the user's."""
+
+    user: SignedInUser
+
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+
+    @property
+    def full_name(self) -> str:
+        return self.user.full_name
+
+    @property
+    def role(self) -> str:
+        return self.user.role
+
+    def get_id(self) -> str:
+        return str(self.user.session_id)
+
+
+class PagesGate:
+    """Pages are for signed-in browsers; a stranger is sent to the sign-in page and back again."""
+
+    def actor(self) -> Actor | None:
+        if not current_user.is_authenticated:
+            return None
+        signed_in: SignedInUser = current_user.user
+        service.touch_session(signed_in=signed_in)
+        return signed_in.actor
+
+    def turn_away(self) -> ResponseReturnValue:
+        wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
+        target = url_for("accounts.login", next=wanted or None)
+        if request.headers.get("HX-Request"):
+            return Response(status=401, headers={"HX-Redirect": url_for("accounts.login")})
+        if request.method != "GET":
+            flash(_("Su sesión terminó y no se guardó nada. Inicie sesión de nuevo."), "info")
+        return redirect(target, code=303)
+
+
+def start(user: User) -> None:
+    """Sign the browser in as the user, in a new session."""
+    settings: Settings = current_app.config["SETTINGS"]
+    opened = service.open_session(user=user, lifetime=timedelta(hours=settings.session_hours))
+    fresh = queries.open_session(opened.session.id)
+    if fresh is None:  # deactivated in this very moment
+        return
+    session.clear()  # nothing of before survives: no fixed session, no old form token
+    session.permanent = True
+    login_user(SignedIn(fresh))
+
+
+def end() -> None:
+    """Sign the browser out: a copy of its cookie is worth nothing from now on."""
+    if current_user.is_authenticated:
+        service.close_session(session_id=current_user.user.session_id)
+    logout_user()
+    session.clear()
+
+
+def init_app(app: Flask) -> None:
+    """Bind Flask-Login to the session rows."""
+    login_manager.session_protection = None  # phones change address; the row is what counts
+    login_manager.init_app(app)
+
+    @login_manager.user_loader  # type: ignore[untyped-decorator]
+    def load(session_id: str) -> SignedIn | None:
+        try:
+            found = queries.open_session(uuid.UUID(session_id))
+        except ValueError:
+            return None
+        return SignedIn(found) if found else None

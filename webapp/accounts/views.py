@@ -1,0 +1,60 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from webapp.accounts import service, signin
+from webapp.accounts.forms import LoginForm
+from webapp.errors import NotSignedIn
+from webapp.limits import failed_sign_ins
+from webapp.permissions import public, signed_in
+
+bp = Blueprint("accounts", __name__)
+
+
+@bp.route("/login", methods=["GET", "POST"])
+@public
+@failed_sign_ins
+def login() -> ResponseReturnValue:
+    """Ask who is there; one neutral sentence whatever is wrong."""
+    form = LoginForm()
+    if current_user.is_authenticated:
+        return redirect(_safe(request.args.get("next")), code=303)
+    if request.method == "GET":
+        form.next.data = request.args.get("next", "")
+        return render_template("accounts/login.html", form=form)
+    if not form.validate():
+        return render_template(
+            "accounts/login.html", form=form
+        ), 400 if form.csrf_token.errors else 422
+    try:
+        user = service.authenticate(email=form.email.data or "", password=form.password.data or "")
+    except NotSignedIn as refusal:
+        form.form_errors.append(str(refusal.sentence))
+        return render_template("accounts/login.html", form=form), 401
+    signin.start(user)
+    return redirect(_safe(form.next.data), code=303)
+
+
+@bp.post("/logout")
+@signed_in
+def logout() -> ResponseReturnValue:
+    """End the session on the server, not only in this browser."""
+    signin.end()
+    flash(_("Cerró la sesión."), "success")
+    return redirect(url_for("accounts.login"), code=303)
+
+
+def _safe(target: str | None) -> str:
+    """Only a path of ours: never another site, whatever the link said."""
+    parts = urlsplit(target or "")
+    local = target and target.startswith("/") and not target.startswith(("//", "/\\"))
+    if not local or parts.scheme or parts.netloc or any(ord(c) < 32 for c in target or ""):
+        return "/"
+    return target or "/"

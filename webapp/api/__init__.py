@@ -1,0 +1,1 @@
+"""The JSON API for integrators, under /api/v1: bearer tokens only, never the browser's session."""

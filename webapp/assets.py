@@ -1,0 +1,104 @@
+"""Style sheet, script, icons and htmx, under digested URLs.
+
+A URL carries the digest of what it names, so browsers may keep the answer for ever and a new release is
+seen at once. htmx and the icons are read from installed packages: no third-party file is committed.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from flask import Blueprint, Flask, Response, abort, current_app, request, url_for
+from lucide.jinja import lucide
+from markupsafe import Markup, escape
+
+from webapp.permissions import public
+
+STATIC_FOLDER = Path(__file__).resolve().parent.parent / "static"
+IMMUTABLE = "public, max-age=31536000, immutable"
+
+assets = Blueprint("assets", __name__)
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One file that browsers may fetch, ready to be sent."""
+
+    content: bytes
+    content_type: str
+    digest: str
+    gzipped: bytes
+
+    @classmethod
+    def read(cls, source: Path | Traversable, content_type: str) -> "Asset":
+        content = source.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()[:16]
+        return cls(content, content_type, digest, gzip.compress(content, mtime=0))
+
+
+def allowed_assets() -> Mapping[str, Asset]:
+    """Return the only files that are served, by the name the URL gives them."""
+    htmx = files("js_lib_htmx") / "static" / "htmx" / "htmx.min.js"
+    return {
+        "app.css": Asset.read(STATIC_FOLDER / "app.css", "text/css; charset=utf-8"),
+        "app.js": Asset.read(STATIC_FOLDER / "app.js", "text/javascript; charset=utf-8"),
+        "htmx.js": Asset.read(htmx, "text/javascript; charset=utf-8"),
+        "favicon.svg": Asset.read(STATIC_FOLDER / "favicon.svg", "image/svg+xml"),
+    }
+
+
+@assets.get("/assets/<digest>/<name>")
+@public
+def serve(digest: str, name: str) -> Response:
+    """Send an allowed file; an old digest is 404, never the new content under the old name."""
+    asset = _assets_of(current_app).get(name)
+    if asset is None or asset.digest != digest:
+        abort(404)
+    response = Response(asset.content, content_type=asset.content_type)
+    if request.accept_encodings["gzip"] > 0:
+        response.set_data(asset.gzipped)
+        response.content_encoding = "gzip"
+    response.vary.add("Accept-Encoding")
+    response.headers["Cache-Control"] = IMMUTABLE
+    return response
+
+
+def asset_url(name: str) -> str:
+    """Return the digested URL of an allowed file; KeyError for any other name."""
+    digest = _assets_of(current_app)[name].digest
+    return url_for("assets.serve", digest=digest, name=name)
+
+
+def icon(name: str, label: str | None = None) -> Markup:
+    """Return a Lucide icon as inline SVG.
+
+    Hidden from assistive technology unless `label` says what it means. Raises
+    lucide.IconDoesNotExist for an unknown name.
+    """
+    if label is None:
+        return _drawing(name)
+    meaning = f'role="img" aria-label="{escape(label)}"'
+    return Markup(str(_drawing(name)).replace('aria-hidden="true"', meaning, 1))  # noqa: S704
+
+
+def init_app(app: Flask) -> None:
+    """Read the files once and teach the templates `asset_url` and `icon`."""
+    app.extensions["assets"] = allowed_assets()
+    app.register_blueprint(assets)
+    app.jinja_env.globals.update(asset_url=asset_url, icon=icon)
+
+
+def _assets_of(app: Flask) -> Mapping[str, Asset]:
+    found: Mapping[str, Asset] = app.extensions["assets"]
+    return found
+
+
+@lru_cache(maxsize=256)
+def _drawing(name: str) -> Markup:
+    attributes = {"class": "icon", "aria_hidden": "true", "focusable": "false"}
+    return Markup(lucide(name, **attributes))

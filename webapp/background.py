@@ -1,0 +1,53 @@
+"""Work that a request starts and does not wait for, within a small bound."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from flask import Flask
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class BoundedPool:
+    """At most `size` pieces of work at a time in this process; more is refused, never queued.
+
+    The work runs in an application context of its own, so it has a database session of its own.
+    """
+
+    def __init__(self, *, size: int) -> None:
+        self._free = threading.BoundedSemaphore(size)
+        self._size = size
+        self._lock = threading.Lock()
+        self._executor: ThreadPoolExecutor | None = None
+
+    def submit(
+        self, app: Flask, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[R] | None:
+        """Start the work now, or return None where every place is taken."""
+        if not self._free.acquire(blocking=False):
+            return None
+
+        def run() -> R:
+            try:
+                with app.app_context():
+                    return work(*args, **kwargs)
+            finally:
+                self._free.release()
+
+        try:
+            return self._threads().submit(run)
+        except RuntimeError:  # the process is shutting down
+            self._free.release()
+            return None
+
+    def _threads(self) -> ThreadPoolExecutor:
+        # Made on first use: threads do not survive the fork of a web worker.
+        with self._lock:
+            if self._executor is None:
+                self._executor = ThreadPoolExecutor(self._size, thread_name_prefix="bank")
+            return self._executor

@@ -1,0 +1,127 @@
+"""Every call to the bank is written down, and the limit counts what is written (DESIGN 3, 4)."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, text, update
+
+from webapp.banking import health
+from webapp.banking.gateway import BankError, CallNotAllowed, CallRecord, Outcome
+from webapp.banking.models import BankCall
+from webapp.extensions import db
+from webapp.observability import BANESCO_API_CALLS
+
+WINDOW = timedelta(seconds=60)
+MARGIN = timedelta(seconds=2)
+"""Added to the window: the bank counts arrivals, and its clock is not ours."""
+
+
+@dataclass(frozen=True)
+class CallPolicy:
+    """Under which name calls are kept, and how many a transaction may cause."""
+
+    environment: str
+    dialect: str
+    limit: int
+    """Calls in any 60 s for one transaction."""
+    timeout: float
+    """Seconds after which a call that was begun can no longer reach the bank."""
+
+
+class DatabaseCallLog:
+    """Writes the calls made for one transaction into `bank_calls`; token calls stand beside them.
+
+    It commits on its own, so it must be used with no unit of work open.
+    """
+
+    def __init__(self, policy: CallPolicy, transaction_id: uuid.UUID | None) -> None:
+        self._policy = policy
+        self._transaction_id = transaction_id
+
+    @contextmanager
+    def call(self, record: CallRecord) -> Iterator[CallRecord]:
+        """Reserve the call, let it happen, keep what came of it. Raises CallNotAllowed."""
+        row_id = self._reserve(record)
+        begun = time.monotonic()
+        try:
+            yield record
+        except BankError as error:
+            record.outcome, record.detail = error.outcome, error.detail
+            raise
+        except Exception as error:
+            record.outcome, record.detail = Outcome.UNREADABLE, type(error).__name__
+            raise
+        finally:
+            record.latency_ms = round((time.monotonic() - begun) * 1000)
+            self._complete(row_id, record)
+
+    def _reserve(self, record: CallRecord) -> uuid.UUID:
+        counted = record.operation != "token"
+        if counted and self._transaction_id is not None:
+            # One at a time may count and add, over all processes and machines.
+            db.session.execute(
+                text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 7))"),
+                {"key": f"bank-calls:{self._transaction_id}"},
+            )
+            allowed_at = next_allowed_at(self._transaction_id, limit=self._policy.limit)
+            if allowed_at is not None:
+                db.session.rollback()
+                raise CallNotAllowed(allowed_at)
+        row = BankCall(
+            id=uuid.uuid4(),
+            transaction_id=self._transaction_id,
+            environment=self._policy.environment,
+            dialect=self._policy.dialect,
+            operation=record.operation,
+            request=dict(record.request),
+            gives_up_at=func.clock_timestamp() + timedelta(seconds=self._policy.timeout),
+        )
+        db.session.add(row)
+        db.session.commit()
+        return row.id
+
+    def _complete(self, row_id: uuid.UUID, record: CallRecord) -> None:
+        outcome = record.outcome or Outcome.UNREADABLE
+        db.session.execute(
+            update(BankCall)
+            .where(BankCall.id == row_id)
+            .values(
+                completed_at=func.clock_timestamp(),
+                outcome=outcome.value,
+                http_status=record.http_status,
+                bank_code=record.bank_code,
+                detail=(record.detail or "")[:200] or None,
+                response=record.response,
+                latency_ms=record.latency_ms,
+            )
+        )
+        health.note(self._policy.environment, outcome)
+        db.session.commit()
+        BANESCO_API_CALLS.labels(outcome.value, record.operation).inc()
+
+
+def next_allowed_at(transaction_id: uuid.UUID, *, limit: int) -> datetime | None:
+    """When the next call for this transaction may be made; None where it may be made now.
+
+    A call may have reached the bank at any moment until it was completed, so it counts from then.
+    """
+    last_possible_arrival = func.coalesce(BankCall.completed_at, BankCall.gives_up_at)
+    counting = (
+        select(last_possible_arrival + WINDOW + MARGIN)
+        .where(
+            BankCall.transaction_id == transaction_id,
+            BankCall.operation != "token",
+            BankCall.requested_at > func.clock_timestamp() - timedelta(minutes=10),
+            last_possible_arrival > func.clock_timestamp() - WINDOW - MARGIN,
+        )
+        .order_by(last_possible_arrival.desc())
+        .offset(limit - 1)
+        .limit(1)
+    )
+    return db.session.scalar(counting)

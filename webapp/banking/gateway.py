@@ -1,0 +1,187 @@
+"""The port to a bank: what is asked, what is answered, and how asking can fail (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class BankType(StrEnum):
+    """How the money travelled (ERD 4.1, `bank_type`)."""
+
+    BANESCO = "BANESCO"
+    MOBILE_TRANSFER = "MOBILE_TRANSFER"
+
+
+class TransactionType(StrEnum):
+    """What kind of movement a reference names (ERD 4.1): a payment and its commission may share one."""
+
+    TRANSACTION = "TRANSACTION"
+    COMMISSION = "COMMISSION"
+    OTHER = "OTHER"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What somebody says was paid: everything a bank may need to find it or to contradict it."""
+
+    reference: str
+    bank: BankType
+    transaction_type: TransactionType = TransactionType.TRANSACTION
+    own_key: str | None = None
+    """The caller's `transaction_id`, where an integrator or the cashier supplied one."""
+    amount: Decimal | None = None
+    currency: str = "VES"
+    phone: str | None = None
+    national_id: str | None = None
+    payer_bank: str | None = None
+    operation_date: date | None = None
+    receiving_account: str | None = None
+
+
+class MovementState(StrEnum):
+    """What the bank says became of a movement."""
+
+    SETTLED = "settled"
+    PENDING = "pending"
+    REFUSED = "refused"
+    UNRECOGNISED = "unrecognised"
+
+
+@dataclass(frozen=True)
+class Movement:
+    """One movement of the bank, read. A field that the bank does not give is None."""
+
+    identity: str
+    """The same for the same movement, however it was asked for; it can pay one transaction, ever."""
+    state: MovementState
+    word: str
+    """The bank's own word for the state."""
+    is_credit: bool = True
+    reference: str | None = None
+    amount: Decimal | None = None
+    currency: str | None = None
+    day: date | None = None
+    phone: str | None = None
+    national_id: str | None = None
+    transaction_type: TransactionType | None = None
+    concept: str | None = None
+
+
+@dataclass(frozen=True)
+class BankAnswer:
+    """An answer that could be read; no movements means that the bank does not show it (yet)."""
+
+    movements: tuple[Movement, ...]
+    payload: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What a dialect needs of a payment of one kind in order to find it."""
+
+    reference_digits: tuple[int, int]
+    """The least and the most digits of a reference."""
+    payer_bank: bool = False
+    operation_date: bool = False
+    amount: bool = False
+
+
+class Outcome(StrEnum):
+    """How a call to the bank ended (`bank_calls.outcome`)."""
+
+    FOUND = "found"
+    NOT_FOUND = "not_found"
+    RATE_LIMITED = "rate_limited"
+    UNAVAILABLE = "unavailable"
+    UNREADABLE = "unreadable"
+    REFUSED = "refused"
+    """The bank refused us (credentials) or called our question wrong: our fault, not the payment's."""
+    TOKEN = "token"  # noqa: S105
+    """An access token was given."""
+
+
+class BankError(Exception):
+    """The bank said nothing about the payment. Only an answer changes a status."""
+
+    outcome = Outcome.UNAVAILABLE
+    can_repeat = False
+
+    def __init__(self, detail: str, *, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        """For operators: never a secret, never personal data."""
+        self.retry_after = retry_after
+        """Seconds after which the bank may be asked again, where it said so."""
+
+
+class BankUnavailable(BankError):
+    """No connection, no answer in time, or a 5xx: a repeat can cure it."""
+
+    can_repeat = True
+
+
+class BankRateLimited(BankError):
+    """The bank asks us to wait (429)."""
+
+    outcome = Outcome.RATE_LIMITED
+    can_repeat = True
+
+
+class BankUnreadable(BankError):
+    """An answer came that cannot be understood: never guessed at."""
+
+    outcome = Outcome.UNREADABLE
+
+
+class BankRefusedUs(BankError):
+    """Our credentials or our question are wrong: an operator's problem."""
+
+    outcome = Outcome.REFUSED
+
+
+class CallNotAllowed(Exception):
+    """The limit of calls for this transaction is reached; `allowed_at` says until when."""
+
+    def __init__(self, allowed_at: datetime) -> None:
+        super().__init__("call limit reached")
+        self.allowed_at = allowed_at
+
+
+@dataclass
+class CallRecord:
+    """What is kept of one call, filled in while it happens. Secrets never come in here."""
+
+    operation: str
+    request: Mapping[str, Any]
+    outcome: Outcome | None = None
+    http_status: int | None = None
+    response: Any = None
+    bank_code: str | None = None
+    detail: str | None = None
+    latency_ms: int | None = None
+
+
+class CallLog(Protocol):
+    """Where every call is written: before it is made, and again when it ended."""
+
+    def call(self, record: CallRecord) -> AbstractContextManager[CallRecord]:
+        """Reserve and keep one call. Raises CallNotAllowed before anything is sent."""
+        ...
+
+
+class BankGateway(Protocol):
+    """One dialect of one bank."""
+
+    def requirements(self, bank: BankType) -> Requirements:
+        """What a payment of this kind must bring."""
+        ...
+
+    def ask(self, claim: Claim, *, calls: CallLog, seconds: float, attempts: int) -> BankAnswer:
+        """Ask about a claim, within so many seconds and calls. Raises BankError, CallNotAllowed."""
+        ...

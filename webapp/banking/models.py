@@ -1,0 +1,58 @@
+"""Tables of the bank: the evidence of every call, and whether the bank is answering."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, Integer, String, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.database import Base
+
+
+class BankCall(Base):
+    """One call to the bank: written before it is made, completed when it ended, then unchangeable.
+
+    The limit of calls per transaction counts these rows, so it holds over crashes and machines.
+    """
+
+    __tablename__ = "bank_calls"
+    __table_args__ = (
+        Index("ix_bank_calls_transaction_id_requested_at", "transaction_id", "requested_at"),
+        Index("ix_bank_calls_requested_at", "requested_at"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(
+        primary_key=True, default=uuid.uuid4, server_default=text("gen_random_uuid()")
+    )
+    transaction_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("transactions.id"))
+    environment: Mapped[str] = mapped_column(String(20))
+    dialect: Mapped[str] = mapped_column(String(20))
+    operation: Mapped[str] = mapped_column(String(30))
+    request: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    requested_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    gives_up_at: Mapped[datetime]
+    """The latest moment at which the call can still reach the bank, should we die meanwhile."""
+    completed_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(20))
+    http_status: Mapped[int | None]
+    bank_code: Mapped[str | None] = mapped_column(String(50))
+    detail: Mapped[str | None] = mapped_column(String(200))
+    response: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
+    latency_ms: Mapped[int | None]
+
+
+class BankHealth(Base):
+    """Is the bank answering? One row per environment, written by whoever called last."""
+
+    __tablename__ = "bank_health"
+
+    environment: Mapped[str] = mapped_column(String(20), primary_key=True)
+    failures: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    """Calls without an answer since the last one that was answered."""
+    failing_since: Mapped[datetime | None]
+    next_probe_at: Mapped[datetime | None]
+    answered_at: Mapped[datetime | None]

@@ -1,0 +1,56 @@
+"""The bank's web application: a table of contents."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from webapp.banking.sandbox.admin import admin
+from webapp.banking.sandbox.bank import Bank
+from webapp.banking.sandbox.confirmation_dialect import confirmation_dialect
+from webapp.banking.sandbox.oauth_desk import oauth_desk
+from webapp.banking.sandbox.page import page
+from webapp.banking.sandbox.reading import BadInput
+from webapp.banking.sandbox.status_dialect import status_dialect
+from webapp.banking.sandbox.wire import ELSEWHERE, reply
+
+LARGEST_REQUEST = 1024 * 1024
+
+
+def create_sandbox(bank: Bank) -> Flask:
+    """The WSGI application of one bank."""
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST
+    app.extensions["bank"] = bank
+    for blueprint in (oauth_desk, status_dialect, confirmation_dialect, admin, page):
+        app.register_blueprint(blueprint)
+    app.add_url_rule(ELSEWHERE, view_func=elsewhere, methods=["GET", "POST"])
+    app.register_error_handler(BadInput, bad_input)
+    app.register_error_handler(HTTPException, http_error)
+
+    @app.after_request
+    def note_the_rest(response: Response) -> Response:
+        """Calls that reached no counter of the bank are seen, too."""
+        counters = ("oauth_desk", "status_dialect", "confirmation_dialect")
+        own = ("admin", "page")
+        at_a_counter = request.blueprint in counters and response.status_code != 405
+        own_call = request.blueprint in own or request.endpoint == "static"
+        if not at_a_counter and not own_call:
+            call = bank.calls.arrive("other", request.method, request.path, None)
+            call.status, call.outcome = response.status_code, "answered"
+        return response
+
+    return app
+
+
+def elsewhere() -> Response:
+    """Where redirects lead: a client that comes here has followed one, token and all."""
+    return Response("<h1>Intranet</h1>", content_type="text/html; charset=utf-8")
+
+
+def bad_input(problem: BadInput) -> Response:
+    return reply({"error": str(problem)}, 400)
+
+
+def http_error(problem: HTTPException) -> Response:
+    return reply({"error": problem.description}, problem.code or 500)

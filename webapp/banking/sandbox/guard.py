@@ -1,0 +1,54 @@
+"""Who may tell the bank what to do: this machine only, and no foreign web page open on it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Response, request
+
+from webapp.banking.sandbox.reading import BadInput
+from webapp.banking.sandbox.wire import reply
+
+
+def refuse_strangers() -> Response | None:
+    """A 403 for anyone but this machine; None lets the request go on. A `before_request`."""
+    if not _is_loopback(request.remote_addr or ""):
+        return reply({"error": "Solo se atiende desde esta misma máquina."}, 403)
+    # A foreign name that resolves to 127.0.0.1 (DNS rebinding) arrives with that name as its host.
+    if not _is_loopback(urlsplit(f"//{request.host}").hostname or ""):
+        return reply({"error": "Use localhost o 127.0.0.1 como dirección."}, 403)
+    if request.method not in ("GET", "HEAD") and _is_cross_site():
+        return reply({"error": "La orden viene de otra página web."}, 403)
+    return None
+
+
+def json_object() -> Mapping[str, Any]:
+    """The JSON object that the request carries. Raises BadInput."""
+    if request.mimetype != "application/json":
+        raise BadInput("Envíe un objeto JSON con Content-Type: application/json.")
+    payload = request.get_json(silent=True)
+    if not isinstance(payload, dict):
+        raise BadInput("El cuerpo debe ser un objeto JSON.")
+    return payload
+
+
+def _is_cross_site() -> bool:
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = request.headers.get("Origin")
+    return origin is not None and urlsplit(origin).netloc != request.host
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback

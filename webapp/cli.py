@@ -1,0 +1,27 @@
+"""The command line: gathers the features' commands."""
+
+from __future__ import annotations
+
+import click
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+
+from webapp.accounts.cli import users
+from webapp.banking.sandbox.cli import sandbox
+from webapp.development import demo
+from webapp.transactions.cli import worker
+
+
+@click.command("demo-data")
+@with_appcontext
+def demo_data() -> None:
+    """Create the demo people and a few payments, once; refused in production."""
+    if current_app.config["SETTINGS"].is_production:
+        raise click.ClickException("demo-data is refused: ENVIRONMENT is production.")
+    click.echo(demo.load())
+
+
+def init_app(app: Flask) -> None:
+    """Register every command."""
+    for command in (users, worker, sandbox, demo_data):
+        app.cli.add_command(command)

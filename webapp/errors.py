@@ -1,0 +1,261 @@
+"""Errors of the domain, and the one place that turns them into a page, a fragment or problem+json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from flask import Flask, g, json, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_wtf.csrf import CSRFError
+from psycopg2 import errors as pg
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+log = structlog.get_logger(__name__)
+
+FieldErrors = Mapping[str, list[str]]
+
+
+class DomainError(Exception):
+    """A refusal that a person can understand: a sentence, a status and a stable code.
+
+    `errors` holds sentences by field; `extra` is shown to integrators beside the sentence.
+    """
+
+    status = 400
+    code = "bad_request"
+    sentence: Any = _l("No se pudo hacer lo que pidió.")
+
+    def __init__(
+        self,
+        sentence: str | None = None,
+        *,
+        code: str | None = None,
+        errors: FieldErrors | None = None,
+        extra: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(code or self.code)
+        if sentence is not None:
+            self.sentence = sentence
+        if code is not None:
+            self.code = code
+        self.errors = dict(errors or {})
+        self.extra = dict(extra or {})
+        self.headers = dict(headers or {})
+
+
+class Malformed(DomainError):
+    """The request cannot be read."""
+
+    code = "malformed"
+    sentence = _l("La solicitud no se puede leer.")
+
+
+class NotSignedIn(DomainError):
+    """Nobody is signed in, or the token is not valid."""
+
+    status = 401
+    code = "not_signed_in"
+    sentence = _l("Inicie sesión para continuar.")
+
+
+class Forbidden(DomainError):
+    """The person is known and may not do this."""
+
+    status = 403
+    code = "forbidden"
+    sentence = _l("Su usuario no tiene permiso para hacer esto.")
+
+
+class NotFound(DomainError):
+    """There is no such thing, or the person may not see it."""
+
+    status = 404
+    code = "not_found"
+    sentence = _l("No encontramos lo que busca.")
+
+
+class Conflict(DomainError):
+    """What stands already does not allow this."""
+
+    status = 409
+    code = "conflict"
+
+
+class Invalid(DomainError):
+    """Fields are wrong; `errors` says which and how they should look."""
+
+    status = 422
+    code = "invalid"
+    sentence = _l("Revise los datos marcados.")
+
+
+class TooManyRequests(DomainError):
+    """A limit is reached; `Retry-After` says for how many seconds."""
+
+    status = 429
+    code = "too_many_requests"
+
+    def __init__(self, sentence: str, *, retry_after: int) -> None:
+        super().__init__(sentence, headers={"Retry-After": str(retry_after)})
+
+
+class ServiceUnavailable(DomainError):
+    """Something that we need does not answer."""
+
+    status = 503
+    code = "unavailable"
+    sentence = _l(
+        "El sistema no tiene conexión con su base de datos. No se guardó nada; "
+        "espere unos segundos y vuelva a intentarlo."
+    )
+
+
+HTTP_SENTENCES = {
+    400: _l("La solicitud no se puede leer."),
+    404: _l("Esta página no existe o ya no está aquí."),
+    405: _l("Esta acción no se puede pedir de esa manera."),
+    408: _l("La solicitud tardó demasiado en llegar."),
+    413: _l("Lo que envió es demasiado grande."),
+    415: _l("El contenido no tiene el formato esperado."),
+    429: _l("Demasiados intentos. Espere unos minutos y vuelva a intentarlo."),
+}
+HTTP_CODES = {
+    400: "malformed",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+}
+TITLES = {
+    400: _l("No se pudo leer la solicitud"),
+    401: _l("Sesión no iniciada"),
+    403: _l("Sin permiso"),
+    404: _l("No encontrado"),
+    405: _l("Acción no válida"),
+    409: _l("No se pudo guardar"),
+    413: _l("Demasiado grande"),
+    415: _l("Formato no admitido"),
+    422: _l("Datos por corregir"),
+    429: _l("Demasiados intentos"),
+    500: _l("Algo falló de nuestro lado"),
+    503: _l("Fuera de servicio por un momento"),
+}
+
+
+def wants_json() -> bool:
+    """Programs (everything under /api) get problem+json; people get pages."""
+    return request.path.startswith("/api/")
+
+
+def answer(error: DomainError) -> ResponseReturnValue:
+    """The error as whoever asked can read it."""
+    if wants_json():
+        return problem(error)
+    body = render_template(
+        "errors/error.html",
+        status=error.status,
+        title=str(TITLES.get(error.status, TITLES[400])),
+        sentence=str(error.sentence),
+        actions=[(_("Ir al inicio"), "/"), (_("Ver los pagos"), "/transactions")],
+        request_id=g.get("request_id", ""),
+    )
+    return body, error.status, error.headers
+
+
+def problem(error: DomainError) -> ResponseReturnValue:
+    """RFC 9457 problem details."""
+    content = {
+        "type": "about:blank",
+        "title": str(TITLES.get(error.status, TITLES[400])),
+        "status": error.status,
+        "detail": str(error.sentence),
+        "code": error.code,
+        "request_id": g.get("request_id", ""),
+        **error.extra,
+    }
+    if error.errors:
+        content["errors"] = [
+            {"field": field, "detail": str(sentence)}
+            for field, sentences in error.errors.items()
+            for sentence in sentences
+        ]
+    headers = {**error.headers, "Content-Type": "application/problem+json"}
+    return json.dumps(content), error.status, headers
+
+
+def _from_http(error: HTTPException) -> DomainError:
+    status = error.code or 500
+    result = DomainError(
+        HTTP_SENTENCES.get(status, HTTP_SENTENCES[400]),
+        code=HTTP_CODES.get(status, f"http_{status}"),
+    )
+    result.status = status
+    skip = ("content-type", "content-length")
+    result.headers = {
+        name: value for name, value in error.get_headers() if name.lower() not in skip
+    }
+    return result
+
+
+def _is_outage(error: DBAPIError) -> bool:
+    """Is the server away or frozen, as opposed to a mistake of ours?"""
+    if isinstance(error.orig, pg.DataError):
+        return False
+    return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+
+
+def init_app(app: Flask) -> None:
+    """Register the handlers."""
+
+    @app.errorhandler(DomainError)
+    def domain_error(error: DomainError) -> ResponseReturnValue:
+        return answer(error)
+
+    @app.errorhandler(CSRFError)
+    def stale_form(error: CSRFError) -> ResponseReturnValue:
+        return answer(
+            DomainError(
+                _(
+                    "Este formulario venció o se abrió en otra sesión, y no se guardó nada. "
+                    "Vuelva a la página anterior, recárguela y envíelo de nuevo."
+                ),
+                code="stale_form",
+            )
+        )
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> ResponseReturnValue:
+        if error.code is not None and error.code < 400:
+            return error.get_response()
+        return answer(_from_http(error))
+
+    @app.errorhandler(PoolTimeout)
+    @app.errorhandler(DBAPIError)
+    def database_error(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:
+        if isinstance(error, PoolTimeout) or _is_outage(error):
+            log.error("database_unavailable", kind=type(error).__name__)
+            unavailable = ServiceUnavailable(headers={"Retry-After": "5"})
+            return answer(unavailable)
+        return crash(error)
+
+    @app.errorhandler(Exception)
+    def crash(error: Exception) -> ResponseReturnValue:
+        log.error("unhandled_error", exc_info=error)
+        failure = DomainError(
+            _(
+                "No fue culpa suya. El error quedó registrado; vuelva a intentarlo y, si se repite, "
+                "dé este número a soporte: %(request_id)s",
+                request_id=g.get("request_id", ""),
+            ),
+            code="internal_error",
+        )
+        failure.status = 500
+        return answer(failure)

@@ -1,0 +1,66 @@
+"""How values look on a page: pure filters, the same in every template."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from flask import Flask
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from webapp import clock
+from webapp.money import format_amount
+
+NOTHING = "—"
+
+
+def money(amount: Decimal | None, currency: str = "VES") -> str:
+    """`Bs. 1.234,56`."""
+    return NOTHING if amount is None else format_amount(amount, currency)
+
+
+def phone(canonical: str | None) -> str:
+    """`04141234567` as `0414-1234567`."""
+    return f"{canonical[:4]}-{canonical[4:]}" if canonical else NOTHING
+
+
+def national_id(canonical: str | None) -> str:
+    """`V12345678` as `V-12.345.678`."""
+    if not canonical:
+        return NOTHING
+    return f"{canonical[0]}-{int(canonical[1:]):,}".replace(",", ".")
+
+
+def day(value: date | None) -> str:
+    """`24/11/2026`."""
+    return f"{value:%d/%m/%Y}" if value else NOTHING
+
+
+def moment(value: datetime | None) -> str:
+    """`24/11/2026 10:30 a. m.`, the time of Caracas."""
+    if value is None:
+        return NOTHING
+    local = value.astimezone(clock.CARACAS)
+    half = "a. m." if local.hour < 12 else "p. m."
+    return f"{local:%d/%m/%Y} {local.hour % 12 or 12}:{local:%M} {half}"
+
+
+def ago(value: datetime | None) -> str:
+    """How long ago, in the largest unit that fits."""
+    if value is None:
+        return NOTHING
+    passed = clock.now() - value
+    if passed < timedelta(minutes=1):
+        return _("hace un momento")
+    if passed < timedelta(hours=1):
+        return ngettext("hace %(num)s minuto", "hace %(num)s minutos", passed.seconds // 60)
+    if passed < timedelta(days=1):
+        return ngettext("hace %(num)s hora", "hace %(num)s horas", passed.seconds // 3600)
+    return ngettext("hace %(num)s día", "hace %(num)s días", passed.days)
+
+
+def init_app(app: Flask) -> None:
+    """Register the filters."""
+    for function in (money, phone, national_id, day, moment, ago):
+        app.jinja_env.filters[function.__name__] = function

@@ -1,0 +1,157 @@
+"""Who may do what: the whole policy is the table ROLE_PERMISSIONS (DESIGN 7). Deny by default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from flask import Flask, current_app, g, request
+from flask.typing import ResponseReturnValue
+
+from webapp.errors import Forbidden
+from webapp.extensions import csrf
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Permission(StrEnum):
+    """What a person or program may do (ERD 6.2, DESIGN 7); the values stand in tokens and tables."""
+
+    TRANSACTION_CREATE = "transaction:create"
+    TRANSACTION_READ = "transaction:read"
+    TRANSACTION_UPDATE = "transaction:update"
+    TRANSACTION_DELETE = "transaction:delete"
+    TRANSACTION_REVIEW = "transaction:review"
+    REPORT_READ = "report:read"
+    ADMIN_ACCESS = "admin:access"
+
+
+class Role(StrEnum):
+    """A preset of permissions."""
+
+    CASHIER = "cashier"
+    SUPERVISOR = "supervisor"
+    INTEGRATOR = "integrator"
+    ADMIN = "admin"
+
+
+_CASHIER = frozenset({Permission.TRANSACTION_CREATE, Permission.TRANSACTION_READ})
+_INTEGRATOR = _CASHIER | {Permission.TRANSACTION_UPDATE}
+_SUPERVISOR = _INTEGRATOR | {
+    Permission.TRANSACTION_REVIEW,
+    Permission.TRANSACTION_DELETE,
+    Permission.REPORT_READ,
+}
+
+ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
+    Role.CASHIER: _CASHIER,
+    Role.INTEGRATOR: _INTEGRATOR,
+    Role.SUPERVISOR: _SUPERVISOR,
+    Role.ADMIN: frozenset(Permission),
+}
+
+
+class ActorType(StrEnum):
+    """Who moved a transaction (ERD 4.1, `transaction_events.actor_type`)."""
+
+    USER = "USER"
+    SYSTEM = "SYSTEM"
+    EXTERNAL = "EXTERNAL"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Whoever acts: what services need to know of a user, and nothing of the web."""
+
+    id: UUID | None
+    name: str
+    permissions: frozenset[Permission]
+    type: ActorType = ActorType.USER
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+    def require(self, permission: Permission) -> None:
+        """Raises Forbidden where the permission is not held."""
+        if permission not in self.permissions:
+            raise Forbidden()
+
+
+SYSTEM = Actor(id=None, name="", permissions=frozenset(), type=ActorType.SYSTEM)
+"""The product itself, acting on the bank's answers and on time that has passed."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a route declares of who may use it."""
+
+    public: bool = False
+    permission: Permission | None = None
+
+
+def public(view: View) -> View:
+    """Anybody may use this route."""
+    return _declare(view, Access(public=True))
+
+
+def signed_in(view: View) -> View:
+    """Everybody who is signed in may use this route."""
+    return _declare(view, Access())
+
+
+def requires(permission: Permission) -> Callable[[View], View]:
+    """Only holders of the permission may use this route."""
+    return lambda view: _declare(view, Access(permission=permission))
+
+
+def _declare(view: View, access: Access) -> View:
+    view.__access__ = access  # type: ignore[attr-defined]
+    return view
+
+
+def access_of(view: Callable[..., Any]) -> Access | None:
+    """What a view declares, or None where it declares nothing and is therefore refused."""
+    access: Access | None = getattr(view, "__access__", None)
+    return access
+
+
+class Gate(Protocol):
+    """How one part of the application (pages, API) learns who asks and turns strangers away."""
+
+    def actor(self) -> Actor | None: ...
+
+    def turn_away(self) -> ResponseReturnValue: ...
+
+
+def actor() -> Actor:
+    """Who makes the current request. Raises Forbidden outside a guarded route."""
+    current: Actor | None = g.get("actor")
+    if current is None:
+        raise Forbidden()
+    return current
+
+
+def init_app(app: Flask, *, pages: Gate, api: Gate) -> None:
+    """Guard every route: what declares nothing is refused."""
+
+    @app.before_request
+    def guard() -> ResponseReturnValue | None:
+        if request.endpoint is None:
+            return None  # no such route or method: the router's 404 or 405 answers
+        access = access_of(current_app.view_functions[request.endpoint])
+        if access is None:
+            raise Forbidden()
+        if access.public:
+            return None  # the sign-in form brings and checks its own form token
+        gate = api if request.blueprint == "api" else pages
+        g.actor = gate.actor()
+        if g.actor is None:
+            return gate.turn_away()
+        if access.permission is not None:
+            g.actor.require(access.permission)
+        if gate is pages:
+            csrf.protect()
+        return None

@@ -1,0 +1,59 @@
+"""Figures of a day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import func, select
+
+from webapp import clock
+from webapp.extensions import db
+from webapp.transactions.lifecycle import DECIDABLE, Status
+from webapp.transactions.models import Transaction
+
+
+@dataclass(frozen=True)
+class Today:
+    """A day at a glance; amounts in bolívares, verified ones only."""
+
+    verified_amount: Decimal
+    verified_count: int
+    in_progress_count: int
+    review_count: int
+    unknown_count: int
+    oldest_review_at: datetime | None
+
+
+def today(day: date) -> Today:
+    """What was logged on a day in Caracas and is verified, and everything that still waits."""
+    alive = Transaction.deleted_at.is_(None)
+    of_the_day = (
+        alive,
+        Transaction.status == Status.COMPLETED,
+        Transaction.created_at >= clock.start_of_day(day),
+        Transaction.created_at < clock.end_of_day(day),
+    )
+    verified = db.session.execute(
+        select(func.coalesce(func.sum(Transaction.amount), 0), func.count()).where(*of_the_day)
+    ).one()
+    open_counts = {
+        row.status: row.count
+        for row in db.session.execute(
+            select(Transaction.status, func.count().label("count"))
+            .where(alive, Transaction.status.in_({Status.IN_PROGRESS, *DECIDABLE}))
+            .group_by(Transaction.status)
+        )
+    }
+    oldest = db.session.scalar(
+        select(func.min(Transaction.updated_at)).where(alive, Transaction.status.in_(DECIDABLE))
+    )
+    return Today(
+        verified_amount=Decimal(verified[0]),
+        verified_count=verified[1],
+        in_progress_count=open_counts.get(Status.IN_PROGRESS, 0),
+        review_count=open_counts.get(Status.TO_REVIEW, 0),
+        unknown_count=open_counts.get(Status.UNKNOWN, 0),
+        oldest_review_at=oldest,
+    )

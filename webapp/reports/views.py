@@ -1,0 +1,40 @@
+"""Inicio: today at a glance."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from webapp import clock
+from webapp.banking import health
+from webapp.permissions import Permission, actor, requires
+from webapp.reports import queries
+from webapp.transactions.lifecycle import Status
+from webapp.transactions.views import bank
+
+bp = Blueprint("reports", __name__)
+
+
+@bp.get("/")
+@requires(Permission.TRANSACTION_READ)
+def home() -> ResponseReturnValue:
+    """Today's figures, each leading to its list."""
+    day = clock.today()
+    reviewer = actor().may(Permission.TRANSACTION_REVIEW)
+    links = {
+        "verified": _list(status=Status.COMPLETED.value, from_date=day, to_date=day),
+        "in_progress": _list(status=Status.IN_PROGRESS.value),
+        "review": url_for("reviews.queue") if reviewer else _list(status=Status.TO_REVIEW.value),
+        "unknown": _list(status=Status.UNKNOWN.value),
+        "new": url_for("transactions.new"),
+    }
+    return render_template(
+        "reports/home.html",
+        today=queries.today(day),
+        links=links,
+        bank=health.current(bank().policy.environment),
+    )
+
+
+def _list(**filters: object) -> str:
+    return url_for("transactions.list", **filters)  # type: ignore[arg-type]

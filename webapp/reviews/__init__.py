@@ -1,0 +1,1 @@
+"""The supervisor's queue; the rules of deciding stay in `transactions`."""

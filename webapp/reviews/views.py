@@ -1,0 +1,119 @@
+"""Pages of the supervisor: what waits, and the decision."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Blueprint, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from webapp.errors import Conflict, DomainError, Forbidden, Invalid
+from webapp.extensions import db
+from webapp.permissions import Permission, actor, requires
+from webapp.transactions import presenting, queries, rules, service
+from webapp.transactions.forms import ReasonForm
+from webapp.transactions.lifecycle import Status
+from webapp.transactions.models import Transaction
+from webapp.transactions.service import Verdict
+from webapp.transactions.views import page_or_part, show_page, url_of
+
+bp = Blueprint("reviews", __name__)
+
+
+@dataclass(frozen=True)
+class QueueItem:
+    """One payment that waits for a decision, as the person who looks may decide it."""
+
+    transaction: Transaction
+    reasons: list[str]
+    decidable: bool
+    why_not: str | None
+    review_url: str
+    waiting_since: datetime
+
+
+@bp.get("/reviews")
+@requires(Permission.TRANSACTION_REVIEW)
+def queue() -> ResponseReturnValue:
+    """What waits, the longest waiting first."""
+    return _queue_page()
+
+
+def _queue_page(
+    *, status: int = 200, failed: dict[str, dict[str, object]] | None = None
+) -> ResponseReturnValue:
+    items = [_item(transaction) for transaction in queries.waiting_for_review()]
+    response = page_or_part(
+        "reviews/queue.html", "reviews/_items.html", items=items, failed=failed or {}
+    )
+    response.status_code = status
+    return response
+
+
+def _item(transaction: Transaction) -> QueueItem:
+    why_not = rules.why_not_decide(actor(), transaction)
+    return QueueItem(
+        transaction=transaction,
+        reasons=presenting.reasons(transaction),
+        decidable=why_not is None,
+        why_not=why_not,
+        review_url=url_for(
+            "reviews.decide", transaction_id=transaction.transaction_id, back="queue"
+        ),
+        waiting_since=transaction.updated_at,
+    )
+
+
+@bp.post("/transactions/<transaction_id>/review")
+@requires(Permission.TRANSACTION_REVIEW)
+def decide(transaction_id: str) -> ResponseReturnValue:
+    """Approve or reject, with a reason; whoever comes second is told who decided."""
+    transaction = queries.find(transaction_id)
+    form = ReasonForm()
+    in_queue = request.args.get("back") == "queue"
+    try:
+        decided = service.decide(
+            actor=actor(),
+            row_id=transaction.id,
+            verdict=_verdict(form.decision.data),
+            reason=form.reason.data or "",
+        )
+    except (Invalid, Conflict, Forbidden) as refusal:
+        db.session.rollback()
+        return _refused(transaction.id, form, refusal, in_queue=in_queue)
+    flash(_outcome(decided), "success")
+    if request.headers.get("HX-Request"):
+        return _queue_page()
+    target = url_for("reviews.queue") if in_queue else url_of(decided)
+    return redirect(target, code=303)
+
+
+def _verdict(given: str | None) -> Verdict:
+    try:
+        return Verdict(given or "")
+    except ValueError:
+        raise Invalid(errors={"reason": [_("Elija aprobar o rechazar.")]}) from None
+
+
+def _outcome(decided: Transaction) -> str:
+    if decided.status is Status.COMPLETED:
+        return _("Pago %(id)s aprobado.", id=decided.transaction_id)
+    return _("Pago %(id)s rechazado.", id=decided.transaction_id)
+
+
+def _refused(
+    row_id: uuid.UUID, form: ReasonForm, refusal: DomainError, *, in_queue: bool
+) -> ResponseReturnValue:
+    """The same page again, with what was typed and why nothing was decided."""
+    sentences = refusal.errors.get("reason") or [str(refusal.sentence)]
+    transaction = queries.by_id(row_id)
+    if not isinstance(refusal, Invalid):
+        flash(sentences[0], "error")
+    if in_queue:
+        failure = {"errors": sentences, "reason": form.reason.data or ""}
+        return _queue_page(status=refusal.status, failed={transaction.transaction_id: failure})
+    form.reason.errors = sentences
+    return show_page(transaction, status=refusal.status, decision_form=form)

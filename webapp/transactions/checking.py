@@ -1,0 +1,184 @@
+"""Asking the bank about one payment: claim it, ask with no unit of work open, record the answer (DESIGN 4)."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import structlog
+
+from webapp import clock
+from webapp.banking import health
+from webapp.banking.calls import next_allowed_at
+from webapp.banking.connection import BankConnection
+from webapp.banking.gateway import BankError, CallNotAllowed
+from webapp.errors import NotFound
+from webapp.extensions import db
+from webapp.transactions import queries, rules, service
+from webapp.transactions.lifecycle import CHECKABLE, Status
+from webapp.transactions.models import Transaction
+
+log = structlog.get_logger(__name__)
+
+
+class CheckOutcome(StrEnum):
+    """How an attempt to ask ended."""
+
+    ANSWERED = "answered"
+    WAIT = "wait"
+    """The limit of calls is reached; the worker asks as soon as it may."""
+    BUSY = "busy"
+    """Somebody is asking about this payment right now."""
+    BANK_SILENT = "bank_silent"
+    """The bank did not answer, which says nothing about the payment."""
+    NOT_CHECKABLE = "not_checkable"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """How it ended, and from when on it makes sense to ask again."""
+
+    outcome: CheckOutcome
+    next_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A payment that this process alone may ask about for now."""
+
+    row_id: uuid.UUID
+    version: int
+
+
+def check(
+    row_id: uuid.UUID, *, bank: BankConnection, patient: bool = False, probe: bool = False
+) -> CheckResult:
+    """Ask the bank about a payment now, if the limit allows it.
+
+    `patient`: the worker's way, with repeats and all the time the settings give. `probe`: ask even
+    while the bank is taken to be down.
+    """
+    claimed = claim(row_id, lease=_lease(bank))
+    if isinstance(claimed, CheckResult):
+        return claimed
+    return ask(claimed, bank=bank, patient=patient, probe=probe)
+
+
+def claim(row_id: uuid.UUID, *, lease: timedelta) -> Asked | CheckResult:
+    """Take the right to ask about one payment, until it is given back or the lease ends."""
+    transaction = queries.locked(row_id)
+    now = clock.now()
+    if transaction.status not in CHECKABLE:
+        db.session.rollback()
+        return CheckResult(CheckOutcome.NOT_CHECKABLE)
+    if transaction.checking_until and transaction.checking_until > now:
+        db.session.rollback()
+        return CheckResult(CheckOutcome.BUSY)
+    return _take(transaction, now, lease)
+
+
+def claim_due(*, lease: timedelta) -> Asked | None:
+    """Take the payment that is longest overdue and that no other worker is taking."""
+    now = clock.now()
+    transaction = db.session.scalar(queries.due(now).limit(1).with_for_update(skip_locked=True))
+    if transaction is None:
+        db.session.rollback()
+        return None
+    return _take(transaction, now, lease)
+
+
+def _take(transaction: Transaction, now: datetime, lease: timedelta) -> Asked:
+    asked = Asked(transaction.id, transaction.version)
+    transaction.checking_until = now + lease
+    db.session.commit()
+    return asked
+
+
+def ask(asked: Asked, *, bank: BankConnection, patient: bool, probe: bool) -> CheckResult:
+    """Ask about a payment that was claimed, and give the claim back whatever happens."""
+    try:
+        return _ask(asked, bank, patient=patient, probe=probe)
+    except CallNotAllowed as limit:
+        _put_back(asked, limit.allowed_at)
+        return CheckResult(CheckOutcome.WAIT, limit.allowed_at)
+    except BankError as error:
+        log.warning("bank_silent", kind=type(error).__name__, detail=error.detail)
+        return _later(asked, error.retry_after)
+    except NotFound:
+        return CheckResult(CheckOutcome.NOT_CHECKABLE)
+    except Exception:
+        _later(asked, None)
+        raise
+
+
+def _ask(asked: Asked, bank: BankConnection, *, patient: bool, probe: bool) -> CheckResult:
+    if not probe and not health.may_ask(bank.policy.environment):
+        return _later(asked, health.PROBE_EVERY.total_seconds())
+    claim_ = queries.by_id(asked.row_id).as_claim()
+    db.session.rollback()  # no unit of work stays open while we talk to the bank
+    answer = bank.gateway.ask(
+        claim_,
+        calls=bank.call_log(asked.row_id),
+        seconds=bank.worker_seconds if patient else bank.interactive_seconds,
+        attempts=3 if patient else 1,
+    )
+    service.record_answer(
+        row_id=asked.row_id,
+        version=asked.version,
+        answer=answer,
+        give_up_after=bank.give_up_after,
+    )
+    return CheckResult(CheckOutcome.ANSWERED)
+
+
+def _later(asked: Asked, retry_after: float | None) -> CheckResult:
+    """The bank said nothing: ask again later, and change nothing else."""
+    db.session.rollback()
+    try:
+        transaction = queries.locked(asked.row_id)
+    except NotFound:
+        return CheckResult(CheckOutcome.NOT_CHECKABLE)
+    next_at = rules.next_check(transaction)
+    if retry_after is not None:
+        next_at = clock.now() + timedelta(seconds=max(retry_after, 1))
+    db.session.rollback()
+    _put_back(asked, next_at)
+    return CheckResult(CheckOutcome.BANK_SILENT, next_at)
+
+
+def _put_back(asked: Asked, next_at: datetime) -> None:
+    """Give the claim back; a payment in process is due again at `next_at`."""
+    db.session.rollback()
+    try:
+        transaction = queries.locked(asked.row_id)
+    except NotFound:
+        db.session.rollback()
+        return
+    transaction.checking_until = None
+    if transaction.status is Status.IN_PROGRESS:
+        transaction.next_check_at = next_at
+    db.session.commit()
+
+
+def _lease(bank: BankConnection) -> timedelta:
+    """Longer than asking can take, so that a claim ends by itself only after a death."""
+    return timedelta(seconds=bank.worker_seconds + 15)
+
+
+def check_due(*, bank: BankConnection) -> bool:
+    """Ask about the payment that is longest overdue; False where nothing is due."""
+    asked = claim_due(lease=_lease(bank))
+    if asked is None:
+        return False
+    ask(asked, bank=bank, patient=True, probe=False)
+    return True
+
+
+def waiting_seconds(transaction: Transaction, *, bank: BankConnection) -> int:
+    """Seconds until a person may ask about this payment again; 0 where it may be asked now."""
+    allowed_at = next_allowed_at(transaction.id, limit=bank.policy.limit)
+    if allowed_at is None:
+        return 0
+    return max(int((allowed_at - clock.now()).total_seconds()) + 1, 0)

@@ -1,0 +1,306 @@
+"""What people type about payments, turned into canonical spelling or into sentences beside the fields."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import (
+    DateField,
+    Form,
+    HiddenField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import Optional, StopValidation
+
+from webapp import clock
+from webapp.banking.gateway import BankType, Requirements, TransactionType
+from webapp.money import InvalidAmount, parse_amount
+from webapp.transactions import identifiers, wording
+from webapp.transactions.identifiers import Misspelt, Problem
+from webapp.transactions.lifecycle import Status
+from webapp.transactions.models import Transaction
+from webapp.transactions.queries import Filter
+from webapp.transactions.service import Details, details_of
+
+OLDEST_OPERATION = date(2020, 1, 1)
+
+
+class Spelled:
+    """Validator: reads the field with a function of `identifiers` and keeps the canonical spelling."""
+
+    def __init__(self, read: Callable[[str], str | None], *, optional: bool = False) -> None:
+        self.read = read
+        self.optional = optional
+
+    def __call__(self, form: Form, field: Any) -> None:
+        text = field.data or ""
+        if self.optional and not text.strip():
+            field.canonical = None
+            return
+        try:
+            field.canonical = self.read(text)
+        except Misspelt as error:
+            digits = form.requirements.reference_digits if field.name == "reference" else (9, 9)
+            raise StopValidation(wording.misspelling(error.problem, digits)) from None
+
+
+class OneOf:
+    """Validator: an enumeration's value, with a sentence of ours where it is none."""
+
+    def __init__(self, values: type[Any]) -> None:
+        self.values = values
+
+    def __call__(self, form: Form, field: Any) -> None:
+        try:
+            field.canonical = self.values(field.data)
+        except ValueError:
+            raise StopValidation(_("Elija una de las opciones.")) from None
+
+
+def _kinds() -> list[tuple[str, Any]]:
+    return [(kind.value, wording.KINDS[kind]) for kind in TransactionType]
+
+
+def _banks() -> list[tuple[str, Any]]:
+    return [(bank.value, wording.BANKS[bank]) for bank in BankType]
+
+
+def _bank_codes() -> list[tuple[str, Any]]:
+    codes = [(code, f"{code} {name}") for code, name in identifiers.BANKS.items()]
+    return [("", _l("Sin indicar")), *codes]
+
+
+class PaymentForm(FlaskForm):
+    """One payment, of either kind; the dialect's `requirements` say what it must bring."""
+
+    bank = RadioField(
+        wording.FIELDS["bank"],
+        choices=_banks(),
+        default=BankType.MOBILE_TRANSFER.value,
+        validate_choice=False,
+        validators=[OneOf(BankType)],
+    )
+    reference = StringField(wording.FIELDS["reference"], render_kw={"inputmode": "numeric"})
+    amount = StringField(
+        wording.FIELDS["amount"],
+        description=_l("Como 1.234,56"),
+        render_kw={"inputmode": "decimal"},
+    )
+    payer_bank = SelectField(
+        wording.FIELDS["payer_bank"],
+        choices=_bank_codes(),
+        validate_choice=False,
+        validators=[Spelled(identifiers.payer_bank, optional=True)],
+    )
+    operation_date = DateField(wording.FIELDS["operation_date"], validators=[Optional()])
+    full_name = StringField(
+        wording.FIELDS["full_name"], validators=[Spelled(identifiers.full_name)]
+    )
+    national_id = StringField(
+        wording.FIELDS["national_id"],
+        description=_l("Como V-12.345.678"),
+        validators=[Spelled(identifiers.national_id)],
+    )
+    phone = StringField(
+        wording.FIELDS["phone"],
+        description=_l("Como 0414-1234567"),
+        validators=[Spelled(identifiers.phone)],
+        render_kw={"inputmode": "tel"},
+    )
+    concept = TextAreaField(
+        wording.FIELDS["concept"],
+        description=_l("Opcional, hasta 500 caracteres"),
+        validators=[Spelled(identifiers.concept, optional=True)],
+    )
+    transaction_id = StringField(
+        _l("Identificador propio"),
+        description=_l("Opcional. En blanco, el sistema asigna uno"),
+        validators=[Spelled(identifiers.transaction_id, optional=True)],
+    )
+    transaction_type = SelectField(
+        wording.FIELDS["transaction_type"],
+        choices=_kinds(),
+        default=TransactionType.TRANSACTION.value,
+        validate_choice=False,
+        validators=[OneOf(TransactionType)],
+    )
+    submission_key = HiddenField(default=lambda: uuid.uuid4().hex)
+    version = IntegerField(validators=[Optional()])
+
+    def __init__(
+        self, *, requirements_of: Callable[[BankType], Requirements], **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self._requirements_of = requirements_of
+        self.reference.description = self._reference_hint()
+
+    @property
+    def requirements(self) -> Requirements:
+        """What the dialect needs of the kind that was chosen."""
+        try:
+            return self._requirements_of(BankType(self.bank.data))
+        except ValueError:
+            return self._requirements_of(BankType.BANESCO)
+
+    def _reference_hint(self) -> str:
+        least, most = self.requirements.reference_digits
+        if least == most:
+            return _("%(count)s dígitos, como aparece en el comprobante", count=least)
+        return _("De %(least)s a %(most)s dígitos", least=least, most=most)
+
+    def validate_reference(self, field: Any) -> None:
+        digits = self.requirements.reference_digits
+        Spelled(lambda text: identifiers.reference(text, digits))(self, field)
+
+    def validate_amount(self, field: Any) -> None:
+        if not (field.data or "").strip():
+            raise StopValidation(wording.misspelling(Problem.MISSING))
+        try:
+            field.canonical = parse_amount(field.data)
+        except InvalidAmount as error:
+            raise StopValidation(wording.amount_problem(error.problem)) from None
+
+    def validate_operation_date(self, field: Any) -> None:
+        refuse_impossible_day(field)
+        if self.requirements.operation_date and not field.data:
+            raise StopValidation(wording.misspelling(Problem.MISSING))
+
+    def validate_payer_bank(self, field: Any) -> None:
+        if self.requirements.payer_bank and not field.data:
+            raise StopValidation(wording.misspelling(Problem.MISSING))
+
+    def details(self) -> Details:
+        """The declared payment in canonical spelling; only after `validate`."""
+        return Details(
+            bank=self.bank.canonical,
+            reference=self.reference.canonical,
+            amount=self.amount.canonical,
+            payer_bank=self.payer_bank.canonical,
+            operation_date=self.operation_date.data,
+            full_name=self.full_name.canonical,
+            national_id=self.national_id.canonical,
+            phone=self.phone.canonical,
+            concept=self.concept.canonical,
+            transaction_type=self.transaction_type.canonical,
+        )
+
+    def own_submission_key(self) -> str:
+        """The key that the page carried, or a fresh one where it is not one of ours."""
+        key = self.submission_key.data or ""
+        return key if len(key) == 32 and key.isascii() and key.isalnum() else uuid.uuid4().hex
+
+
+def declared(transaction: Transaction) -> Mapping[str, Any]:
+    """A stored payment as the form shows it for correction."""
+    details = details_of(transaction)
+    shown = {name: getattr(details, name) for name in Details.__dataclass_fields__}
+    if details.amount is not None:
+        shown["amount"] = f"{details.amount:.2f}".replace(".", ",")
+    shown["bank"], shown["transaction_type"] = details.bank.value, details.transaction_type.value
+    return {**shown, "transaction_id": transaction.transaction_id, "version": transaction.version}
+
+
+class ReasonForm(FlaskForm):
+    """A decision or a deletion, with its mandatory reason."""
+
+    decision = HiddenField()
+    reason = TextAreaField(
+        _l("Motivo"), description=_l("Queda en el historial, con su nombre y la hora")
+    )
+    version = IntegerField(validators=[Optional()])
+
+
+class FilterForm(Form):
+    """The list's filter as it stands in the address; what makes no sense is said, not ignored."""
+
+    q = StringField(_l("Nombre o referencia"))
+    status = SelectField(_l("Estado"), validate_choice=False)
+    bank = SelectField(wording.FIELDS["bank"], validate_choice=False)
+    transaction_type = SelectField(wording.FIELDS["transaction_type"], validate_choice=False)
+    reference = StringField(wording.FIELDS["reference"], render_kw={"inputmode": "numeric"})
+    phone = StringField(wording.FIELDS["phone"], render_kw={"inputmode": "tel"})
+    national_id = StringField(wording.FIELDS["national_id"])
+    from_date = DateField(_l("Desde"), validators=[Optional()])
+    to_date = DateField(_l("Hasta"), validators=[Optional()])
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        everything = [("", _l("Todos"))]
+        self.status.choices = everything + [(s.value, wording.STATUSES[s]) for s in Status]
+        self.bank.choices = everything + _banks()
+        self.transaction_type.choices = everything + _kinds()
+
+    def validate_q(self, field: Any) -> None:
+        if "\x00" in (field.data or "") or len(field.data or "") > identifiers.NAME_LENGTH[1]:
+            raise StopValidation(_("Busque por un nombre o una referencia más cortos."))
+
+    def validate_status(self, field: Any) -> None:
+        _optional(field, lambda text: Status(text))
+
+    def validate_bank(self, field: Any) -> None:
+        _optional(field, lambda text: BankType(text))
+
+    def validate_transaction_type(self, field: Any) -> None:
+        _optional(field, lambda text: TransactionType(text))
+
+    def validate_reference(self, field: Any) -> None:
+        Spelled(lambda text: identifiers.reference(text, (1, 20)), optional=True)(self, field)
+
+    def validate_phone(self, field: Any) -> None:
+        Spelled(identifiers.phone, optional=True)(self, field)
+
+    def validate_national_id(self, field: Any) -> None:
+        Spelled(identifiers.national_id, optional=True)(self, field)
+
+    def validate_to_date(self, field: Any) -> None:
+        if field.data and self.from_date.data and field.data < self.from_date.data:
+            raise StopValidation(_("«Hasta» no puede ser anterior a «Desde»."))
+        if field.data and field.data.year > 9998:
+            raise StopValidation(_("Esa fecha no existe en el calendario de pagos."))
+
+    requirements = Requirements(reference_digits=(1, 20))
+
+    def wanted(self) -> Filter:
+        """The filter; only after `validate`."""
+        return Filter(
+            q=(self.q.data or "").strip() or None,
+            status=self.status.canonical,
+            bank=self.bank.canonical,
+            transaction_type=self.transaction_type.canonical,
+            reference=self.reference.canonical,
+            phone=self.phone.canonical,
+            national_id=self.national_id.canonical,
+            from_date=self.from_date.data,
+            to_date=self.to_date.data,
+        )
+
+
+def _optional(field: Any, read: Callable[[str], Any]) -> None:
+    field.canonical = None
+    if field.data:
+        try:
+            field.canonical = read(field.data)
+        except ValueError:
+            raise StopValidation(_("Elija una de las opciones.")) from None
+
+
+def refuse_impossible_day(field: Any) -> None:
+    """A day on which money can have moved: neither in the future nor before the present bolívar."""
+    if not field.data:
+        return
+    if field.data > clock.today():
+        raise StopValidation(
+            _("La fecha no puede ser futura. Escriba el día del pago, como 24/11/2026.")
+        )
+    if field.data < OLDEST_OPERATION:
+        raise StopValidation(_("Esa fecha es demasiado antigua. Escriba el día del pago."))

@@ -1,0 +1,192 @@
+"""How Venezuelans spell phones, national ids, references and names (BANESCO.md, "Venezuelan facts"); pure.
+
+Every function takes what was typed and returns the one spelling that is stored, or raises Misspelt.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import unicodedata
+from enum import StrEnum
+
+BANKS = {
+    "0102": "Venezuela",
+    "0104": "Venezolano de Crédito",
+    "0105": "Mercantil",
+    "0108": "Provincial",
+    "0114": "Bancaribe",
+    "0115": "Exterior",
+    "0128": "Caroní",
+    "0134": "Banesco",
+    "0137": "Sofitasa",
+    "0138": "Plaza",
+    "0146": "Bangente",
+    "0151": "BFC Fondo Común",
+    "0156": "100% Banco",
+    "0157": "DelSur",
+    "0163": "Tesoro",
+    "0166": "Agrícola",
+    "0168": "Bancrecer",
+    "0169": "R4 (Mi Banco)",
+    "0171": "Activo",
+    "0172": "Bancamiga",
+    "0173": "BID",
+    "0174": "Banplus",
+    "0175": "Digital de los Trabajadores (Bicentenario)",
+    "0177": "Banfanb",
+    "0178": "N58",
+    "0191": "BNC",
+    "0601": "IMCP",
+}
+"""Bank codes and names."""
+
+MOBILE_PREFIXES = ("0412", "0422", "0414", "0424", "0416", "0426")
+RESERVED_IDS = frozenset({"new", "batch", "export"})
+"""Words that stand in our own addresses where a transaction_id could stand."""
+
+NAME_LENGTH = (2, 255)
+MAX_CONCEPT = 500
+
+_SEPARATORS = re.compile(r"[\s.\-()/]+")
+_PHONE = re.compile(r"(?:(?:\+|00)?58)?0?(4\d{9})", re.ASCII)
+_NATIONAL_ID = re.compile(r"([VE]?)0*(\d{4,8})", re.ASCII)
+_TRANSACTION_ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
+_APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "‐": "-", "‑": "-"})
+_PARTICLES = frozenset(
+    {"de", "del", "la", "las", "los", "y", "e", "da", "das", "do", "dos", "di", "van", "von"}
+)
+_ID_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+class Problem(StrEnum):
+    """What is wrong with a spelling."""
+
+    MISSING = "missing"
+    PHONE = "phone"
+    PHONE_PREFIX = "phone_prefix"
+    NATIONAL_ID = "national_id"
+    NATIONAL_ID_COMPANY = "national_id_company"
+    REFERENCE = "reference"
+    NAME = "name"
+    NAME_LENGTH = "name_length"
+    CONCEPT_LENGTH = "concept_length"
+    CONTROL_CHARACTER = "control_character"
+    TRANSACTION_ID = "transaction_id"
+    TRANSACTION_ID_RESERVED = "transaction_id_reserved"
+    PAYER_BANK = "payer_bank"
+
+
+class Misspelt(ValueError):
+    """The text is not what it should be; `problem` says what is wrong."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.value)
+        self.problem = problem
+
+
+def phone(typed: str) -> str:
+    """A mobile number as 11 digits, `04XXXXXXXXX`, from `+58 414-123.45.67` and the like."""
+    bare = _SEPARATORS.sub("", typed)
+    if not bare:
+        raise Misspelt(Problem.MISSING)
+    found = _PHONE.fullmatch(bare)
+    if not found:
+        raise Misspelt(Problem.PHONE)
+    canonical = f"0{found[1]}"
+    if not canonical.startswith(MOBILE_PREFIXES):
+        raise Misspelt(Problem.PHONE_PREFIX)
+    return canonical
+
+
+def national_id(typed: str) -> str:
+    """`V` or `E` and 4 to 8 digits, from `V-12.345.678`, `v12345678` or bare digits (a V)."""
+    bare = _SEPARATORS.sub("", typed).upper()
+    if not bare:
+        raise Misspelt(Problem.MISSING)
+    if bare[0] in "JGPC" and bare[1:].isdigit():
+        raise Misspelt(Problem.NATIONAL_ID_COMPANY)
+    found = _NATIONAL_ID.fullmatch(bare)
+    if not found:
+        raise Misspelt(Problem.NATIONAL_ID)
+    return f"{found[1] or 'V'}{found[2]}"
+
+
+def reference(typed: str, digits: tuple[int, int]) -> str:
+    """The digits of a reference, as many as the dialect demands; leading zeros are kept."""
+    bare = re.sub(r"[\s\-]+", "", typed)
+    if not bare:
+        raise Misspelt(Problem.MISSING)
+    least, most = digits
+    if not re.fullmatch(rf"\d{{{least},{most}}}", bare, re.ASCII):
+        raise Misspelt(Problem.REFERENCE)
+    return bare
+
+
+def full_name(typed: str) -> str:
+    """A person's name: letters, spaces, apostrophes, hyphens and points; capitals set right."""
+    name = unicodedata.normalize("NFC", " ".join(typed.split())).translate(_APOSTROPHES)
+    if not name:
+        raise Misspelt(Problem.MISSING)
+    if any(not (character.isalpha() or character in " '-.") for character in name):
+        raise Misspelt(Problem.NAME)
+    letters = sum(character.isalpha() for character in name)
+    if not name[0].isalpha() or letters < NAME_LENGTH[0]:
+        raise Misspelt(Problem.NAME)
+    if len(name) > NAME_LENGTH[1]:
+        raise Misspelt(Problem.NAME_LENGTH)
+    words = name.split(" ")
+    return " ".join(_capitalised(word, first=place == 0) for place, word in enumerate(words))
+
+
+def _capitalised(word: str, *, first: bool) -> str:
+    """Capitals as in `María D'Angelo de la Cruz`; a word of mixed case is left as it was typed."""
+    if not word.islower() and not word.isupper():
+        return word
+    if word.lower() in _PARTICLES and not first:
+        return word.lower()
+    return re.sub(r"[^\W\d_]+", lambda part: part[0][0].upper() + part[0][1:].lower(), word)
+
+
+def searchable(text: str) -> str:
+    """A name without accents and capitals, as searches compare it."""
+    split = unicodedata.normalize("NFKD", text.lower())
+    plain = "".join(character for character in split if not unicodedata.combining(character))
+    return " ".join(re.sub(r"[^a-z0-9]+", " ", plain).split())
+
+
+def concept(typed: str) -> str | None:
+    """Free text of at most 500 characters, or nothing."""
+    text = unicodedata.normalize("NFC", typed.replace("\r\n", "\n").strip())
+    if any(
+        unicodedata.category(character) == "Cc" and character not in "\n\t" for character in text
+    ):
+        raise Misspelt(Problem.CONTROL_CHARACTER)
+    if len(text) > MAX_CONCEPT:
+        raise Misspelt(Problem.CONCEPT_LENGTH)
+    return text or None
+
+
+def transaction_id(typed: str) -> str:
+    """The caller's own id: 1 to 100 letters, digits, `_` and `-`."""
+    text = typed.strip()
+    if not _TRANSACTION_ID.fullmatch(text):
+        raise Misspelt(Problem.TRANSACTION_ID)
+    if text.lower() in RESERVED_IDS:
+        raise Misspelt(Problem.TRANSACTION_ID_RESERVED)
+    return text
+
+
+def payer_bank(typed: str) -> str | None:
+    """The 4 digits of a Venezuelan bank, or nothing."""
+    text = typed.strip()
+    if not text:
+        return None
+    if text not in BANKS:
+        raise Misspelt(Problem.PAYER_BANK)
+    return text
+
+
+def new_transaction_id() -> str:
+    """An id that the app assigns: short enough to read out, too long to guess."""
+    return "P-" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(12))

@@ -1,0 +1,168 @@
+"""What an answer of the bank proves about a claim (DESIGN 3 and 4); pure.
+
+Only credits count. Exactly one settled credit that contradicts nothing verifies; everything doubtful goes to a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from webapp.banking.gateway import Claim, Movement, MovementState
+from webapp.transactions import identifiers
+from webapp.transactions.lifecycle import Status
+
+
+class ReasonCode(StrEnum):
+    """Why a transaction stands where it stands; kept in `transactions.reasons` and in its events."""
+
+    NOT_FOUND = "NOT_FOUND"
+    PENDING_AT_BANK = "PENDING_AT_BANK"
+    MATCHED = "MATCHED"
+    REFUSED_BY_BANK = "REFUSED_BY_BANK"
+    UNRECOGNISED_WORD = "UNRECOGNISED_WORD"
+    AMOUNT_DIFFERS = "AMOUNT_DIFFERS"
+    CURRENCY_DIFFERS = "CURRENCY_DIFFERS"
+    REFERENCE_DIFFERS = "REFERENCE_DIFFERS"
+    DATE_DIFFERS = "DATE_DIFFERS"
+    PHONE_DIFFERS = "PHONE_DIFFERS"
+    NATIONAL_ID_DIFFERS = "NATIONAL_ID_DIFFERS"
+    TYPE_DIFFERS = "TYPE_DIFFERS"
+    SEVERAL_MOVEMENTS = "SEVERAL_MOVEMENTS"
+    MOVEMENT_ALREADY_USED = "MOVEMENT_ALREADY_USED"
+    GAVE_UP = "GAVE_UP"
+
+
+Reason = Mapping[str, Any]
+"""`{"code": …, …}`: a ReasonCode and what it speaks of, as JSON."""
+
+
+def reason(code: ReasonCode, **about: Any) -> Reason:
+    """One reason, in the shape that is stored."""
+    return {"code": code.value, **about}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Where the transaction should stand by this answer, and why."""
+
+    status: Status
+    reasons: tuple[Reason, ...]
+    movement: Movement | None = None
+    """The movement that the decision speaks of, where it is exactly one."""
+
+
+def decide(claim: Claim, movements: Collection[Movement], held: Mapping[str, str]) -> Decision:
+    """Weigh a claim against what the bank shows.
+
+    `held` maps movements that pay other transactions to the ids of those transactions.
+    """
+    credits_shown = _distinct(movement for movement in movements if movement.is_credit)
+    if not credits_shown:
+        return Decision(Status.IN_PROGRESS, (reason(ReasonCode.NOT_FOUND),))
+    fitting = [movement for movement in credits_shown if not any(differences(claim, movement))]
+    if len(fitting) > 1:
+        return Decision(
+            Status.TO_REVIEW, (reason(ReasonCode.SEVERAL_MOVEMENTS, count=len(fitting)),)
+        )
+    if fitting:
+        return _by_state(fitting[0], held)
+    return _doubtful(claim, credits_shown)
+
+
+def _distinct(movements: Iterator[Movement]) -> list[Movement]:
+    return list({movement.identity: movement for movement in movements}.values())
+
+
+def _by_state(movement: Movement, held: Mapping[str, str]) -> Decision:
+    if movement.state is MovementState.PENDING:
+        pending = reason(ReasonCode.PENDING_AT_BANK, word=movement.word)
+        return Decision(Status.IN_PROGRESS, (pending,), movement)
+    if movement.state is MovementState.REFUSED:
+        refused = reason(ReasonCode.REFUSED_BY_BANK, word=movement.word)
+        return Decision(Status.CANCELED, (refused,), movement)
+    if movement.state is MovementState.UNRECOGNISED:
+        unknown = reason(ReasonCode.UNRECOGNISED_WORD, word=movement.word)
+        return Decision(Status.UNKNOWN, (unknown,), movement)
+    holder = held.get(movement.identity)
+    if holder is not None:
+        used = reason(ReasonCode.MOVEMENT_ALREADY_USED, transaction_id=holder)
+        return Decision(Status.TO_REVIEW, (used,), movement)
+    return Decision(Status.COMPLETED, (reason(ReasonCode.MATCHED),), movement)
+
+
+def _doubtful(claim: Claim, movements: list[Movement]) -> Decision:
+    """Nothing fits: a person sees every difference, unless the bank is still at it."""
+    if all(movement.state is MovementState.PENDING for movement in movements):
+        pending = reason(ReasonCode.PENDING_AT_BANK, word=movements[0].word)
+        return Decision(Status.IN_PROGRESS, (pending,), _only(movements))
+    reasons: list[Reason] = []
+    if len(movements) > 1:
+        reasons.append(reason(ReasonCode.SEVERAL_MOVEMENTS, count=len(movements)))
+    for movement in movements:
+        reasons.extend(differences(claim, movement))
+        if movement.state is MovementState.REFUSED:
+            reasons.append(reason(ReasonCode.REFUSED_BY_BANK, word=movement.word))
+        elif movement.state is MovementState.UNRECOGNISED:
+            reasons.append(reason(ReasonCode.UNRECOGNISED_WORD, word=movement.word))
+    return Decision(Status.TO_REVIEW, tuple(reasons), _only(movements))
+
+
+def _only(movements: list[Movement]) -> Movement | None:
+    return movements[0] if len(movements) == 1 else None
+
+
+def differences(claim: Claim, movement: Movement) -> Iterator[Reason]:
+    """Everything in which a movement contradicts a claim; a field that is absent cannot."""
+    if movement.reference and not _same_reference(claim.reference, movement.reference):
+        yield _differs(ReasonCode.REFERENCE_DIFFERS, claim.reference, movement.reference)
+    if claim.amount is not None and movement.amount is not None and claim.amount != movement.amount:
+        yield _differs(ReasonCode.AMOUNT_DIFFERS, str(claim.amount), str(movement.amount))
+    if movement.currency and currency(movement.currency) != claim.currency:
+        yield _differs(ReasonCode.CURRENCY_DIFFERS, claim.currency, movement.currency)
+    if claim.operation_date and movement.day and claim.operation_date != movement.day:
+        declared, shown = claim.operation_date.isoformat(), movement.day.isoformat()
+        yield _differs(ReasonCode.DATE_DIFFERS, declared, shown)
+    if claim.phone and movement.phone and not _same_phone(claim.phone, movement.phone):
+        yield _differs(ReasonCode.PHONE_DIFFERS, claim.phone, movement.phone)
+    if claim.national_id and movement.national_id:
+        if not _same_national_id(claim.national_id, movement.national_id):
+            yield _differs(ReasonCode.NATIONAL_ID_DIFFERS, claim.national_id, movement.national_id)
+    if movement.transaction_type and movement.transaction_type != claim.transaction_type:
+        yield _differs(ReasonCode.TYPE_DIFFERS, claim.transaction_type, movement.transaction_type)
+
+
+def _differs(code: ReasonCode, declared: str, bank: str) -> Reason:
+    return reason(code, declared=str(declared), bank=str(bank))
+
+
+def currency(word: str) -> str:
+    """A bank's spelling of a currency as its ISO code: `BS `, `Bs.` and `VES` are bolívares."""
+    bare = word.strip().strip(".").upper()
+    return "VES" if bare in {"BS", "BSS", "BS.S", "VES", "VED"} else bare
+
+
+def _same_reference(declared: str, shown: str) -> bool:
+    """Leading zeros are a matter of spelling (BANESCO.md)."""
+    return declared.lstrip("0") == shown.strip().lstrip("0")
+
+
+def _same_phone(declared: str, shown: str) -> bool:
+    try:
+        return identifiers.phone(shown) == declared
+    except identifiers.Misspelt:
+        return _masked(shown)
+
+
+def _same_national_id(declared: str, shown: str) -> bool:
+    try:
+        return identifiers.national_id(shown) == declared
+    except identifiers.Misspelt:
+        return _masked(shown)
+
+
+def _masked(shown: str) -> bool:
+    """A value that the bank hides in part cannot contradict."""
+    return "*" in shown or "x" in shown.lower()

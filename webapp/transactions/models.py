@@ -1,0 +1,201 @@
+"""Tables of the heart (ERD 4.1 and DESIGN 3). Events can only be added: the database refuses more."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    Enum,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Numeric,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webapp import clock
+from webapp.accounts.models import User
+from webapp.banking.gateway import BankType, Claim, TransactionType
+from webapp.database import Base
+from webapp.permissions import ActorType
+from webapp.transactions.lifecycle import FINAL, Status
+
+STATUS = Enum(Status, name="transaction_status")
+BANK = Enum(BankType, name="bank_type")
+KIND = Enum(TransactionType, name="transaction_type")
+
+
+class Transaction(Base):
+    """A payment that somebody declared, and what the bank shows of it."""
+
+    __tablename__ = "transactions"
+    __table_args__ = (
+        # Equals ERD 4.1's UNIQUE(reference, transaction_type): the key is the reference, and NULL once deleted.
+        UniqueConstraint("reference_key", "transaction_type", name="unique_reference_per_type"),
+        UniqueConstraint("created_by", "submission_key", name="uq_transactions_submission"),
+        CheckConstraint(
+            "(deleted_at IS NULL) = (reference_key IS NOT NULL)", name="key_while_alive"
+        ),
+        CheckConstraint("amount > 0", name="amount_positive"),
+        CheckConstraint("reference ~ '^[0-9]{6,20}$'", name="reference_digits"),
+        CheckConstraint("customer_phone ~ '^04[0-9]{9}$'", name="phone_spelling"),
+        CheckConstraint("customer_national_id ~ '^[VE][0-9]{4,8}$'", name="national_id_spelling"),
+        CheckConstraint(
+            "transaction_id ~ '^[A-Za-z0-9_-]{1,100}$'", name="transaction_id_spelling"
+        ),
+        Index("idx_transactions_transaction_id", "transaction_id"),
+        Index("idx_transactions_status", "status"),
+        Index("idx_transactions_created_at_status", "created_at", "status"),
+        Index("idx_transactions_reference", "reference"),
+        Index("idx_transactions_customer_phone", "customer_phone"),
+        Index("idx_transactions_customer_national_id", "customer_national_id"),
+        Index(
+            "ix_transactions_newest",
+            text("created_at DESC"),
+            text("id DESC"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index(
+            "ix_transactions_due",
+            "next_check_at",
+            postgresql_where=text("next_check_at IS NOT NULL AND deleted_at IS NULL"),
+        ),
+        Index("ix_transactions_name_words", "name_words", postgresql_using="gin"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(
+        primary_key=True, default=uuid.uuid4, server_default=text("gen_random_uuid()")
+    )
+    transaction_id: Mapped[str] = mapped_column(String(100), unique=True)
+    id_assigned: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """True where the app chose the transaction_id: the bank then knows only the reference."""
+    status: Mapped[Status] = mapped_column(
+        STATUS, default=Status.IN_PROGRESS, server_default="IN_PROGRESS"
+    )
+    bank: Mapped[BankType] = mapped_column(BANK)
+    transaction_type: Mapped[TransactionType] = mapped_column(
+        KIND, default=TransactionType.TRANSACTION, server_default="TRANSACTION"
+    )
+    reference: Mapped[str] = mapped_column(String(20))
+    reference_key: Mapped[str | None] = mapped_column(String(60))
+    customer_full_name: Mapped[str] = mapped_column(String(255))
+    customer_name_search: Mapped[str] = mapped_column(String(255))
+    """The name without accents and capitals."""
+    name_words: Mapped[Any] = mapped_column(
+        TSVECTOR,
+        Computed("to_tsvector('simple', customer_name_search)", persisted=True),
+        deferred=True,
+    )
+    customer_phone: Mapped[str] = mapped_column(String(11))
+    customer_national_id: Mapped[str] = mapped_column(String(10))
+    concept: Mapped[str | None] = mapped_column(Text)
+    amount: Mapped[Decimal | None] = mapped_column(Numeric(18, 2))
+    currency: Mapped[str] = mapped_column(String(3), default="VES", server_default="VES")
+    payer_bank: Mapped[str | None] = mapped_column(String(4))
+    operation_date: Mapped[date | None]
+    receiving_account: Mapped[str | None] = mapped_column(String(20))
+
+    bank_reference: Mapped[str | None] = mapped_column(String(50))
+    bank_amount: Mapped[Decimal | None] = mapped_column(Numeric(18, 2))
+    shown_movement: Mapped[str | None] = mapped_column(String(120))
+    """The one movement that the bank last showed for this claim; it pays only once matched."""
+    matched_movement: Mapped[str | None] = mapped_column(String(120), unique=True)
+    """One bank movement pays one transaction, ever."""
+    banesco_payload: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
+    reasons: Mapped[list[dict[str, Any]]] = mapped_column(
+        JSONB, default=list, server_default=text("'[]'")
+    )
+
+    metadata_: Mapped[dict[str, Any]] = mapped_column(
+        "metadata", JSONB, default=dict, server_default=text("'{}'")
+    )
+    created_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
+    updated_at: Mapped[datetime] = mapped_column(
+        default=clock.now, onupdate=clock.now, server_default=text("now()")
+    )
+    deleted_at: Mapped[datetime | None]
+    created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    updated_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    """Whoever last changed what was declared."""
+
+    submission_key: Mapped[str | None] = mapped_column(String(64))
+    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
+    next_check_at: Mapped[datetime | None]
+    checking_until: Mapped[datetime | None]
+    """Somebody is asking the bank; should they die, others may ask from then on."""
+    last_checked_at: Mapped[datetime | None]
+    waiting_since: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
+    """Since when this claim, as it now reads, waits for the bank."""
+
+    creator: Mapped[User | None] = relationship(lazy="raise", foreign_keys=[created_by])
+    events: Mapped[list[TransactionEvent]] = relationship(
+        lazy="raise", order_by="TransactionEvent.position", back_populates="transaction"
+    )
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+    def as_claim(self) -> Claim:
+        """What the bank is asked about."""
+        return Claim(
+            reference=self.reference,
+            bank=self.bank,
+            transaction_type=self.transaction_type,
+            own_key=None if self.id_assigned else self.transaction_id,
+            amount=self.amount,
+            currency=self.currency,
+            phone=self.customer_phone,
+            national_id=self.customer_national_id,
+            payer_bank=self.payer_bank,
+            operation_date=self.operation_date,
+            receiving_account=self.receiving_account,
+        )
+
+
+class TransactionEvent(Base):
+    """One thing that happened to a transaction; never changed, never removed."""
+
+    __tablename__ = "transaction_events"
+    __table_args__ = (
+        CheckConstraint("actor_type IN ('USER', 'SYSTEM', 'EXTERNAL')", name="actor_type_known"),
+        Index("idx_transaction_events_transaction_id", "transaction_id"),
+        Index("idx_transaction_events_created_at", "created_at"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(
+        primary_key=True, default=uuid.uuid4, server_default=text("gen_random_uuid()")
+    )
+    position: Mapped[int] = mapped_column(BigInteger, Identity(always=True))
+    """The order in which events were written."""
+    transaction_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("transactions.id", ondelete="CASCADE")
+    )
+    old_status: Mapped[Status | None] = mapped_column(STATUS)
+    new_status: Mapped[Status] = mapped_column(STATUS)
+    reason: Mapped[str | None] = mapped_column(Text)
+    actor_type: Mapped[str] = mapped_column(
+        String(20), default=ActorType.USER.value, server_default="USER"
+    )
+    actor_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    metadata_: Mapped[dict[str, Any]] = mapped_column(
+        "metadata", JSONB, default=dict, server_default=text("'{}'")
+    )
+    created_at: Mapped[datetime] = mapped_column(
+        default=clock.now, server_default=text("clock_timestamp()")
+    )
+
+    transaction: Mapped[Transaction] = relationship(lazy="raise", back_populates="events")
+    actor: Mapped[User | None] = relationship(lazy="raise")

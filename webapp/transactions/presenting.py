@@ -1,0 +1,177 @@
+"""A payment as its page shows it: declared beside shown, the timeline, and what may be done (no database)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import gettext as _
+
+from webapp import formatting
+from webapp.permissions import ActorType
+from webapp.transactions import identifiers, matching, wording
+from webapp.transactions.lifecycle import Status
+from webapp.transactions.matching import ReasonCode
+from webapp.transactions.models import Transaction, TransactionEvent
+
+ICONS = {
+    Status.IN_PROGRESS: "clock",
+    Status.COMPLETED: "circle-check",
+    Status.TO_REVIEW: "triangle-alert",
+    Status.UNKNOWN: "circle-help",
+    Status.CANCELED: "circle-x",
+}
+
+
+@dataclass(frozen=True)
+class ComparedField:
+    """One field as it was declared and as the bank shows it."""
+
+    label: str
+    declared: str
+    shown: str
+    state: str
+    """`same`, `differs`, `declared_only`, `bank_only` or `empty`."""
+
+
+@dataclass(frozen=True)
+class TimelineEntry:
+    """One event in words."""
+
+    title: str
+    detail: str | None
+    who: str
+    at: Any
+    changes: list[str]
+    icon: str
+
+
+def comparison(transaction: Transaction) -> list[ComparedField]:
+    """What was declared beside what the bank shows, field by field."""
+    shown = transaction.banesco_payload if isinstance(transaction.banesco_payload, dict) else {}
+    differing = {item["code"] for item in transaction.reasons}
+
+    def row(
+        name: str, declared: str, bank: str | None, code: ReasonCode | None = None
+    ) -> ComparedField:
+        state = _state(declared, bank, code is not None and code.value in differing)
+        return ComparedField(str(wording.FIELDS[name]), declared, bank or formatting.NOTHING, state)
+
+    t = transaction
+    date_shown = _text(
+        shown.get("date"), lambda text: wording.field_value("operation_date", text[:10])
+    )
+    phone_shown = _text(
+        shown.get("customer_phone"), lambda text: formatting.phone(identifiers.phone(text))
+    )
+    id_shown = _text(
+        shown.get("customer_national_id"),
+        lambda text: formatting.national_id(identifiers.national_id(text)),
+    )
+    amount_shown = formatting.money(t.bank_amount) if t.bank_amount is not None else None
+    if amount_shown and matching.currency(str(shown.get("currency") or "VES")) != "VES":
+        amount_shown = formatting.money(t.bank_amount, str(shown["currency"]))
+    differs_in_money = ReasonCode.CURRENCY_DIFFERS.value in differing
+    return [
+        row(
+            "amount",
+            formatting.money(t.amount),
+            amount_shown,
+            ReasonCode.CURRENCY_DIFFERS if differs_in_money else ReasonCode.AMOUNT_DIFFERS,
+        ),
+        row("reference", t.reference, t.bank_reference, ReasonCode.REFERENCE_DIFFERS),
+        row(
+            "operation_date", formatting.day(t.operation_date), date_shown, ReasonCode.DATE_DIFFERS
+        ),
+        row("payer_bank", wording.field_value("payer_bank", t.payer_bank), None),
+        row("full_name", t.customer_full_name, None),
+        row(
+            "national_id",
+            formatting.national_id(t.customer_national_id),
+            id_shown,
+            ReasonCode.NATIONAL_ID_DIFFERS,
+        ),
+        row("phone", formatting.phone(t.customer_phone), phone_shown, ReasonCode.PHONE_DIFFERS),
+        row("concept", t.concept or formatting.NOTHING, _text(shown.get("concept"), str)),
+    ]
+
+
+def _state(declared: str, bank: str | None, differs: bool) -> str:
+    if declared == formatting.NOTHING:
+        return "bank_only" if bank else "empty"
+    if not bank:
+        return "declared_only"
+    return "differs" if differs else "same"
+
+
+def _text(value: Any, show: Callable[[str], str]) -> str | None:
+    """A value of the bank's answer, prettily where it can be read and as it came where not."""
+    if value is None or str(value).strip() == "":
+        return None
+    try:
+        return show(str(value).strip())
+    except ValueError:
+        return str(value).strip()[:200]
+
+
+def reasons(transaction: Transaction) -> list[str]:
+    """Why the payment stands where it stands, in words."""
+    return [wording.in_words(item) for item in transaction.reasons]
+
+
+def timeline(events: list[TransactionEvent]) -> list[TimelineEntry]:
+    """Everything that happened, oldest first."""
+    return [_entry(event) for event in events]
+
+
+def _entry(event: TransactionEvent) -> TimelineEntry:
+    about = event.metadata_
+    detail = event.reason
+    if about.get("reasons"):
+        detail = " ".join(wording.in_words(item) for item in about["reasons"])
+    changes = [
+        _(
+            "%(field)s: %(before)s → %(after)s",
+            field=wording.FIELDS[name],
+            before=wording.field_value(name, values[0]),
+            after=wording.field_value(name, values[1]),
+        )
+        for name, values in about.get("changes", {}).items()
+    ]
+    return TimelineEntry(
+        title=_title(event),
+        detail=detail,
+        who=_who(event),
+        at=event.created_at,
+        changes=changes,
+        icon="trash-2"
+        if about.get("deleted")
+        else "pencil"
+        if changes
+        else ICONS[event.new_status],
+    )
+
+
+def _title(event: TransactionEvent) -> str:
+    about = event.metadata_
+    status = str(wording.STATUSES[event.new_status])
+    if event.old_status is None:
+        return _("Pago registrado")
+    if about.get("deleted"):
+        return _("Pago eliminado")
+    if about.get("changes"):
+        return _("Datos corregidos")
+    if about.get("decision") == "approve":
+        return _("Aprobado por un supervisor")
+    if about.get("decision") == "reject":
+        return _("Rechazado por un supervisor")
+    if about.get("cause") == "reopening":
+        return _("Reabierto para revisión")
+    return status
+
+
+def _who(event: TransactionEvent) -> str:
+    if event.actor is not None:
+        return event.actor.full_name
+    return _("Sistema") if event.actor_type == ActorType.SYSTEM else _("Integración")

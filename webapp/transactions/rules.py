@@ -1,0 +1,82 @@
+"""Who may change or decide a payment, and when it is asked about again (DESIGN 3, 4, 7)."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+
+from flask_babel import gettext as _
+
+from webapp import clock
+from webapp.errors import Conflict, Forbidden
+from webapp.permissions import Actor, Permission
+from webapp.transactions.lifecycle import DECIDABLE
+from webapp.transactions.models import Transaction
+
+_SPACING = (
+    (timedelta(seconds=60), timedelta(seconds=30)),
+    (timedelta(minutes=3), timedelta(minutes=1)),
+    (timedelta(minutes=10), timedelta(minutes=2)),
+    (timedelta(minutes=30), timedelta(minutes=5)),
+    (timedelta(hours=2), timedelta(minutes=15)),
+    (timedelta(hours=6), timedelta(minutes=30)),
+)
+"""Up to which age of a claim it is asked about how often; hourly after that."""
+
+
+def next_check(transaction: Transaction, now: datetime | None = None) -> datetime:
+    """When the bank should be asked again: the older the claim, the later, and never all at once."""
+    now = now or clock.now()
+    age = now - transaction.waiting_since
+    delay = next((delay for limit, delay in _SPACING if age < limit), timedelta(hours=1))
+    return now + delay * random.uniform(1.0, 1.1)  # noqa: S311
+
+
+def may_correct(actor: Actor, transaction: Transaction) -> bool:
+    """One's own entry, or any entry for those who supervise; never a final one."""
+    return not transaction.is_final and _may_touch(actor, transaction)
+
+
+def _may_touch(actor: Actor, transaction: Transaction) -> bool:
+    if transaction.created_by == actor.id:
+        return actor.may(Permission.TRANSACTION_CREATE) or actor.may(Permission.TRANSACTION_UPDATE)
+    supervises = actor.may(Permission.TRANSACTION_REVIEW)
+    return actor.may(Permission.TRANSACTION_UPDATE) and supervises
+
+
+def require_may_correct(actor: Actor, transaction: Transaction) -> None:
+    """Raises Forbidden for somebody else's entry, Conflict for a final one."""
+    if not _may_touch(actor, transaction):
+        raise Forbidden(_("Solo quien registró este pago, o un supervisor, puede corregirlo."))
+    if transaction.is_final:
+        raise Conflict(
+            _("Este pago ya está cerrado y no se puede corregir."), code="final_transaction"
+        )
+
+
+def why_not_decide(actor: Actor, transaction: Transaction) -> str | None:
+    """Why this person may not decide this payment, in words; None where they may."""
+    if not actor.may(Permission.TRANSACTION_REVIEW):
+        return _("Solo un supervisor puede decidir este pago.")
+    if actor.id == transaction.created_by:
+        return _("Usted registró este pago: debe decidirlo otra persona.")
+    if actor.id == transaction.updated_by:
+        return _("Usted corrigió este pago: debe decidirlo otra persona.")
+    return None
+
+
+def require_may_decide(actor: Actor, transaction: Transaction) -> None:
+    """Four eyes: never one's own entry. Raises Forbidden."""
+    why_not = why_not_decide(actor, transaction)
+    if why_not:
+        raise Forbidden(why_not, code="own_transaction")
+
+
+__all__ = [
+    "DECIDABLE",
+    "may_correct",
+    "next_check",
+    "require_may_correct",
+    "require_may_decide",
+    "why_not_decide",
+]

@@ -1,0 +1,205 @@
+"""Statuses, misspellings, reasons and events in the words that people read."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+
+from webapp import formatting
+from webapp.banking.gateway import BankType, TransactionType
+from webapp.money import AmountProblem
+from webapp.transactions import identifiers
+from webapp.transactions.identifiers import Problem
+from webapp.transactions.lifecycle import Status
+from webapp.transactions.matching import Reason, ReasonCode
+
+STATUSES = {
+    Status.IN_PROGRESS: _l("En proceso"),
+    Status.COMPLETED: _l("Verificado"),
+    Status.TO_REVIEW: _l("Por revisar"),
+    Status.UNKNOWN: _l("Desconocido"),
+    Status.CANCELED: _l("Rechazado"),
+}
+BANKS = {
+    BankType.BANESCO: _l("Transferencia Banesco"),
+    BankType.MOBILE_TRANSFER: _l("Pago móvil"),
+}
+KINDS = {
+    TransactionType.TRANSACTION: _l("Pago"),
+    TransactionType.COMMISSION: _l("Comisión"),
+    TransactionType.OTHER: _l("Otro"),
+}
+FIELDS = {
+    "bank": _l("Tipo de pago"),
+    "reference": _l("Referencia"),
+    "amount": _l("Monto"),
+    "payer_bank": _l("Banco del pagador"),
+    "operation_date": _l("Fecha de la operación"),
+    "full_name": _l("Nombre y apellido"),
+    "national_id": _l("Cédula"),
+    "phone": _l("Teléfono"),
+    "concept": _l("Concepto"),
+    "transaction_type": _l("Qué es el movimiento"),
+}
+
+_MISSPELLINGS = {
+    Problem.MISSING: _l("Falta este dato."),
+    Problem.PHONE: _l("No parece un teléfono móvil. Escríbalo como 0414-1234567."),
+    Problem.PHONE_PREFIX: _l(
+        "El teléfono debe empezar por 0412, 0422, 0414, 0424, 0416 o 0426, como 0414-1234567."
+    ),
+    Problem.NATIONAL_ID: _l(
+        "La cédula lleva V o E y de 4 a 8 dígitos. Escríbala como V-12.345.678."
+    ),
+    Problem.NATIONAL_ID_COMPANY: _l(
+        "Aquí va la cédula de una persona (V o E), no un RIF. Escríbala como V-12.345.678."
+    ),
+    Problem.NAME: _l(
+        "Escriba el nombre solo con letras, espacios, apóstrofos y guiones, como María D'Angelo."
+    ),
+    Problem.NAME_LENGTH: _l("El nombre debe tener entre 2 y 255 letras."),
+    Problem.CONCEPT_LENGTH: _l("El concepto admite hasta 500 caracteres."),
+    Problem.CONTROL_CHARACTER: _l("El texto contiene caracteres que no se pueden guardar."),
+    Problem.TRANSACTION_ID: _l(
+        "El identificador admite de 1 a 100 letras sin acento, dígitos, guiones y guiones bajos, como FAC-2026-001."
+    ),
+    Problem.TRANSACTION_ID_RESERVED: _l("Esa palabra está reservada. Use otra, como FAC-2026-001."),
+    Problem.PAYER_BANK: _l("Elija un banco de la lista; el código tiene 4 dígitos, como 0134."),
+}
+_AMOUNTS = {
+    AmountProblem.UNREADABLE: _l(
+        "El monto no se entiende. Escríbalo como 1.234,56, con dos decimales como máximo."
+    ),
+    AmountProblem.AMBIGUOUS: _l(
+        "¿Son miles o decimales? Escriba los céntimos para aclararlo, como 1.234,00 o 1,23."
+    ),
+    AmountProblem.NOT_POSITIVE: _l("El monto debe ser mayor que cero, como 1.234,56."),
+    AmountProblem.TOO_LARGE: _l(
+        "El monto es demasiado grande. Revíselo; se escribe como 1.234,56."
+    ),
+}
+
+
+def misspelling(problem: Problem, digits: tuple[int, int] = (9, 9)) -> str:
+    """What is wrong with a field and how it should look."""
+    if problem is Problem.REFERENCE:
+        least, most = digits
+        if least == most:
+            return _(
+                "La referencia tiene %(count)s dígitos, como %(example)s.",
+                count=least,
+                example="123456789012"[:least],
+            )
+        return _(
+            "La referencia tiene de %(least)s a %(most)s dígitos, como %(example)s.",
+            least=least,
+            most=most,
+            example="123456789012"[:most],
+        )
+    return str(_MISSPELLINGS[problem])
+
+
+def amount_problem(problem: AmountProblem) -> str:
+    """What is wrong with an amount and how it should look."""
+    return str(_AMOUNTS[problem])
+
+
+_DIFFERENCES = {
+    ReasonCode.AMOUNT_DIFFERS: _l(
+        "El monto no coincide: se declaró %(declared)s y el banco muestra %(bank)s."
+    ),
+    ReasonCode.CURRENCY_DIFFERS: _l(
+        "La moneda no coincide: se esperaba %(declared)s y el banco muestra %(bank)s."
+    ),
+    ReasonCode.REFERENCE_DIFFERS: _l(
+        "La referencia no coincide: se declaró %(declared)s y el banco muestra %(bank)s."
+    ),
+    ReasonCode.DATE_DIFFERS: _l(
+        "La fecha no coincide: se declaró %(declared)s y el banco muestra %(bank)s."
+    ),
+    ReasonCode.PHONE_DIFFERS: _l(
+        "El teléfono no coincide: se declaró %(declared)s y el banco muestra %(bank)s."
+    ),
+    ReasonCode.NATIONAL_ID_DIFFERS: _l(
+        "La cédula no coincide: se declaró %(declared)s y el banco muestra %(bank)s."
+    ),
+    ReasonCode.TYPE_DIFFERS: _l(
+        "El tipo de movimiento no coincide: se declaró %(declared)s y el banco muestra %(bank)s."
+    ),
+}
+
+
+def in_words(reason: Reason) -> str:
+    """One reason as a sentence."""
+    code = ReasonCode(reason["code"])
+    if code in _DIFFERENCES:
+        return str(_DIFFERENCES[code]) % {
+            "declared": _shown(code, reason["declared"]),
+            "bank": _shown(code, reason["bank"]),
+        }
+    if code is ReasonCode.NOT_FOUND:
+        return _("Todavía no aparece en el banco.")
+    if code is ReasonCode.PENDING_AT_BANK:
+        return _("El banco lo tiene en trámite («%(word)s»).", word=reason["word"])
+    if code is ReasonCode.MATCHED:
+        return _("El banco muestra el dinero y todo lo que se puede comparar coincide.")
+    if code is ReasonCode.REFUSED_BY_BANK:
+        return _("El banco lo da por rechazado o reversado («%(word)s»).", word=reason["word"])
+    if code is ReasonCode.UNRECOGNISED_WORD:
+        return _("El banco respondió algo que no conocemos: «%(word)s».", word=reason["word"])
+    if code is ReasonCode.SEVERAL_MOVEMENTS:
+        return _("El banco muestra %(count)s movimientos posibles.", count=reason["count"])
+    if code is ReasonCode.MOVEMENT_ALREADY_USED:
+        return _(
+            "Ese movimiento del banco ya paga otro registro: %(holder)s.",
+            holder=reason["transaction_id"],
+        )
+    return ngettext(
+        "No apareció en el banco durante %(num)s hora.",
+        "No apareció en el banco durante %(num)s horas.",
+        int(reason["hours"]),
+    )
+
+
+def _shown(code: ReasonCode, value: str) -> str:
+    try:
+        if code is ReasonCode.AMOUNT_DIFFERS:
+            return formatting.money(Decimal(value))
+        if code is ReasonCode.DATE_DIFFERS:
+            return formatting.day(date.fromisoformat(value))
+        if code is ReasonCode.PHONE_DIFFERS:
+            return formatting.phone(identifiers.phone(value))
+        if code is ReasonCode.NATIONAL_ID_DIFFERS:
+            return formatting.national_id(identifiers.national_id(value))
+        if code is ReasonCode.TYPE_DIFFERS:
+            return str(KINDS[TransactionType(value)])
+    except ValueError:
+        return value
+    return value
+
+
+def field_value(name: str, value: Any) -> str:
+    """A declared field as the timeline shows it; what is stored as JSON included."""
+    if value in (None, ""):
+        return formatting.NOTHING
+    match name:
+        case "bank":
+            return str(BANKS[BankType(value)])
+        case "transaction_type":
+            return str(KINDS[TransactionType(value)])
+        case "amount":
+            return formatting.money(Decimal(value))
+        case "operation_date":
+            return formatting.day(date.fromisoformat(str(value)))
+        case "phone":
+            return formatting.phone(value)
+        case "national_id":
+            return formatting.national_id(value)
+        case "payer_bank":
+            return f"{value} {identifiers.BANKS.get(value, '')}".strip()
+    return str(value)
