@@ -10,11 +10,15 @@ TEMPLATE := .data/messages.pot
 .DEFAULT_GOAL := help
 .PHONY: help run test check format translations lock setup clean
 
+# python -m webapp.development, but Ctrl-C ends it without a traceback while it is still loading.
+LAUNCH = import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); \
+	from webapp.development.launcher import main; raise SystemExit(main())
+
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 run: setup $(CATALOGS) ## Start everything on http://127.0.0.1:8000 (PORT chooses another port)
-	@exec $(VENV) -m webapp.development
+	@exec $(VENV) -c "$(LAUNCH)"
 
 test: setup $(CATALOGS) ## Run the whole test suite (ARGS="-k name" for a part of it)
 	@$(VENV) -m pytest $(if $(ARGS),$(ARGS),--cov)

@@ -51,7 +51,7 @@ def child_exit(server: Any, worker: Any) -> None:
     """A worker has gone: its gauges go as well, its counters stay in the sums."""
     from prometheus_client import multiprocess
 
-    multiprocess.mark_process_dead(worker.pid)
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def on_exit(server: Any) -> None:

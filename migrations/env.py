@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from webapp.extensions import db
 from webapp.models import Base
 
+
 def run() -> None:
     """Run the migrations in one transaction, on the connection given or on one of the app's."""
     given = context.config.attributes.get("connection")

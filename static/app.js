@@ -58,11 +58,15 @@
 
   function tickCountdowns() {
     document.querySelectorAll("[data-countdown]").forEach((element) => {
-      const left = Number(element.dataset.countdown) - 1;
+      const before = element.dataset.countdown;
+      const left = Number(before) - 1;
+      const form = element.closest("form");
       element.dataset.countdown = String(left);
       element.textContent = String(Math.max(left, 0));
+      form.querySelectorAll("[data-countdown-sentence]").forEach((sentence) => {
+        sentence.textContent = sentence.textContent.replace(before, String(left));
+      });
       if (left > 0) return;
-      const form = element.closest("form");
       element.parentElement.hidden = true;
       delete element.dataset.countdown;
       form.querySelectorAll("[aria-disabled]").forEach((button) => button.removeAttribute("aria-disabled"));
@@ -80,7 +84,8 @@
   function isInUse(element) {
     const active = document.activeElement;
     if (element.querySelector("details[open]")) return true;
-    return element.contains(active) && active.matches("input, select, textarea");
+    if (element.contains(active) && active.matches("input, select, textarea")) return true;
+    return [...element.querySelectorAll("textarea")].some((field) => field.value !== field.defaultValue);
   }
 
   function tickPolls() {
@@ -131,6 +136,14 @@
     });
   }
 
+  document.addEventListener("htmx:configRequest", (event) => {
+    // Filters that say nothing stay out of the address.
+    if (event.detail.verb !== "get") return;
+    [...event.detail.formData].forEach(([name, value]) => {
+      if (value === "") event.detail.formData.delete(name);
+    });
+  });
+
   document.addEventListener("htmx:beforeRequest", (event) => {
     const form = event.detail.elt;
     if (!form.matches("form")) return;
@@ -146,15 +159,12 @@
     // A whole page where a part was asked for is a sign-in or an error page: it has no place inside this one.
     if (/^\s*<!doctype/i.test(event.detail.serverResponse)) {
       event.detail.shouldSwap = false;
-      showRequestError("signed-out");
+      failed(event.detail.xhr.status < 400 ? "signed-out" : "failed");
     }
   });
 
-  document.addEventListener("htmx:afterOnLoad", () => {
-    slower = 1;
-  });
-
   document.addEventListener("htmx:afterSettle", (event) => {
+    slower = 1;
     showRequestError(null);
     announceChanges(false);
     const source = event.detail.requestConfig && event.detail.requestConfig.elt;

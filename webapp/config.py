@@ -102,7 +102,7 @@ class Settings(BaseModel):
     banesco_prod_auth_url: str | None = None
     banesco_prod_client_id: str | None = None
     banesco_prod_client_secret: str | None = Field(None, repr=False)
-    banesco_grant_type: Literal["client_credentials", "password"] = "client_credentials"  # noqa: S105
+    banesco_grant_type: Literal["client_credentials", "password"] = "client_credentials"
     banesco_client_auth: Literal["body", "basic"] = "body"
     banesco_scope: str = ""
     banesco_ca_bundle: Path | None = None

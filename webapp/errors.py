@@ -8,13 +8,14 @@ from typing import Any
 import structlog
 from flask import Flask, g, json, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
 from psycopg2 import errors as pg
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
+
+from webapp.words import gettext as _
+from webapp.words import lazy_gettext as _l
 
 log = structlog.get_logger(__name__)
 

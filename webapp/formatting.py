@@ -6,11 +6,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from flask import Flask
-from flask_babel import gettext as _
-from flask_babel import ngettext
 
 from webapp import clock
 from webapp.money import format_amount
+from webapp.words import gettext as _
+from webapp.words import ngettext
 
 NOTHING = "—"
 

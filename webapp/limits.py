@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from flask import Flask, Response, request
 from flask_limiter import Limiter
 from limits.storage import Storage
-from sqlalchemy import Text, cast, delete, func, select
+from sqlalchemy import delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -29,7 +29,7 @@ RESOURCE_TYPE = "ATTEMPTS"
 class PostgresStorage(Storage):
     """The ERD's `rate_limits` table as a storage of the `limits` library: one row a fixed window."""
 
-    STORAGE_SCHEME = ["areamedica-postgresql"]
+    STORAGE_SCHEME = ["areamedica-postgresql"]  # noqa: RUF012 - as the library declares it
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -82,7 +82,7 @@ class PostgresStorage(Storage):
         """Can the table be reached?"""
         try:
             with db.engine.connect() as connection:
-                connection.execute(select(cast(1, Text)))
+                connection.execute(select(literal(1)))
         except SQLAlchemyError:
             return False
         return True
@@ -116,7 +116,7 @@ def _address() -> str:
 
 
 def _account() -> str:
-    given = request.get_json(silent=True) if request.is_json else request.form
+    given: Any = request.get_json(silent=True) if request.is_json else request.form
     email = given.get("email") if hasattr(given, "get") else None
     return f"{_address()} {str(email or '').strip().lower()[:255]}"
 
@@ -137,8 +137,7 @@ def failed_sign_ins(view: View) -> View:
         "10 per 15 minutes", key_func=_account, methods=["POST"], deduct_when=_failed
     )
     by_address = limiter.limit("50 per 15 minutes", methods=["POST"], deduct_when=_failed)
-    limited: View = by_account(by_address(view))
-    return limited
+    return cast(View, by_account(by_address(view)))
 
 
 def init_app(app: Flask, settings: Settings) -> None:

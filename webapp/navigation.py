@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flask import Flask, g, request, url_for
-from flask_babel import gettext as _
 from flask_babel import get_locale
 
 from webapp.permissions import Actor, Permission
+from webapp.words import gettext as _
 
 
 @dataclass(frozen=True)

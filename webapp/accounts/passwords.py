@@ -21,8 +21,10 @@ def hash_password(password: str) -> str:
 
 def verify_password(password: str, password_hash: str | None) -> bool:
     """Does the password belong to the hash? Without a hash it takes as long, and is False."""
+    typed = password.encode("utf-8", "replace")
     try:
-        return _hasher.verify(password_hash or _nobodys_hash(), password) and bool(password_hash)
+        _hasher.verify(password_hash or _nobodys_hash(), typed)
+        return password_hash is not None
     except (VerificationError, InvalidHashError):
         return False
 

@@ -17,7 +17,7 @@ from webapp.permissions import Actor
 ACTIVE_WITHIN = timedelta(minutes=15)
 
 
-def _users() -> Select[tuple[User]]:
+def _users() -> Select[User]:
     return (
         select(User)
         .where(User.deleted_at.is_(None))

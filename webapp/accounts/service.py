@@ -9,7 +9,6 @@ import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flask_babel import gettext as _
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
@@ -20,6 +19,8 @@ from webapp.accounts.queries import SignedInUser
 from webapp.errors import Conflict, Invalid, NotSignedIn
 from webapp.extensions import db
 from webapp.permissions import ROLE_PERMISSIONS, Permission, Role
+from webapp.text import is_storable
+from webapp.words import gettext as _
 
 _EMAIL = re.compile(r"[^@\s\x00]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _TOUCH_EVERY = timedelta(minutes=1)
@@ -80,11 +81,13 @@ def create_user(
 
 def _problems(*, email: str, full_name: str, password: str) -> dict[str, list[str]]:
     problems: dict[str, list[str]] = {}
-    if len(email) > 255 or not _EMAIL.fullmatch(email):
+    if len(email) > 255 or not is_storable(email) or not _EMAIL.fullmatch(email):
         problems["email"] = [_("Escriba un correo como nombre@clinica.com.")]
     if not 2 <= len(full_name) <= 255 or not full_name.isprintable():
         problems["full_name"] = [_("Escriba el nombre y el apellido (de 2 a 255 letras).")]
-    if not passwords.MIN_LENGTH <= len(password) <= passwords.MAX_LENGTH or "\x00" in password:
+    if not passwords.MIN_LENGTH <= len(password) <= passwords.MAX_LENGTH or not is_storable(
+        password
+    ):
         problems["password"] = [
             _(
                 "La contraseña debe tener entre %(least)s y %(most)s caracteres.",
@@ -100,10 +103,10 @@ def authenticate(*, email: str, password: str) -> User:
 
     Raises NotSignedIn with one neutral sentence, whatever was wrong.
     """
-    user = None if "\x00" in email else queries.user_by_email(email)
+    user = queries.user_by_email(email) if is_storable(email) else None
     # Both are always weighed, so that neither the words nor the time tell which was wrong.
     fits = passwords.verify_password(
-        password[: passwords.MAX_LENGTH + 1], user and user.password_hash
+        password[: passwords.MAX_LENGTH + 1], user.password_hash if user else None
     )
     if user is None or not fits or not user.is_active:
         raise NotSignedIn(
@@ -138,7 +141,10 @@ def rotate_refresh(*, refresh_token: str) -> tuple[SignedInUser, str]:
     fresh = secrets.token_urlsafe(32)
     rotated = db.session.execute(
         update(UserSession)
-        .where(UserSession.id == session.session_id, UserSession.refresh_hash == hash_token(refresh_token))
+        .where(
+            UserSession.id == session.session_id,
+            UserSession.refresh_hash == hash_token(refresh_token),
+        )
         .values(refresh_hash=hash_token(fresh), last_seen_at=clock.now())
     )
     db.session.commit()

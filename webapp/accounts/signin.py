@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from flask import Flask, Response, current_app, flash, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_login import current_user, login_user, logout_user
 
 from webapp.accounts import queries, service
@@ -17,6 +16,7 @@ from webapp.accounts.queries import SignedInUser
 from webapp.config import Settings
 from webapp.extensions import login_manager
 from webapp.permissions import Actor
+from webapp.words import gettext as _
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,12 @@ class PagesGate:
         return signed_in.actor
 
     def turn_away(self) -> ResponseReturnValue:
-        wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
+        reads = request.method in ("GET", "HEAD")
+        wanted = request.full_path.rstrip("?") if reads else ""
         target = url_for("accounts.login", next=wanted or None)
         if request.headers.get("HX-Request"):
             return Response(status=401, headers={"HX-Redirect": url_for("accounts.login")})
-        if request.method != "GET":
+        if not reads:
             flash(_("Su sesión terminó y no se guardó nada. Inicie sesión de nuevo."), "info")
         return redirect(target, code=303)
 
@@ -84,7 +85,12 @@ def end() -> None:
 def init_app(app: Flask) -> None:
     """Bind Flask-Login to the session rows."""
     login_manager.session_protection = None  # phones change address; the row is what counts
-    login_manager.init_app(app)
+    login_manager.init_app(app, add_context_processor=False)
+
+    @app.context_processor
+    def whoever() -> dict[str, object]:
+        # The proxy, not the person: error pages must not ask the database who looks at them.
+        return {"current_user": current_user}
 
     @login_manager.user_loader  # type: ignore[untyped-decorator]
     def load(session_id: str) -> SignedIn | None:

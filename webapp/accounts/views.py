@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_login import current_user
 
 from webapp.accounts import service, signin
@@ -14,6 +13,7 @@ from webapp.accounts.forms import LoginForm
 from webapp.errors import NotSignedIn
 from webapp.limits import failed_sign_ins
 from webapp.permissions import public, signed_in
+from webapp.words import gettext as _
 
 bp = Blueprint("accounts", __name__)
 
@@ -26,13 +26,16 @@ def login() -> ResponseReturnValue:
     form = LoginForm()
     if current_user.is_authenticated:
         return redirect(_safe(request.args.get("next")), code=303)
-    if request.method == "GET":
+    if request.method != "POST":
         form.next.data = request.args.get("next", "")
         return render_template("accounts/login.html", form=form)
     if not form.validate():
-        return render_template(
-            "accounts/login.html", form=form
-        ), 400 if form.csrf_token.errors else 422
+        stale = bool(form.csrf_token.errors)
+        if stale:
+            form.csrf_token.errors = [
+                _("El formulario venció. Escriba su contraseña y envíelo de nuevo.")
+            ]
+        return render_template("accounts/login.html", form=form), 400 if stale else 422
     try:
         user = service.authenticate(email=form.email.data or "", password=form.password.data or "")
     except NotSignedIn as refusal:
@@ -53,7 +56,10 @@ def logout() -> ResponseReturnValue:
 
 def _safe(target: str | None) -> str:
     """Only a path of ours: never another site, whatever the link said."""
-    parts = urlsplit(target or "")
+    try:
+        parts = urlsplit(target or "")
+    except ValueError:
+        return "/"
     local = target and target.startswith("/") and not target.startswith(("//", "/\\"))
     if not local or parts.scheme or parts.netloc or any(ord(c) < 32 for c in target or ""):
         return "/"

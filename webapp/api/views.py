@@ -1,3 +1,8 @@
-from flask import Blueprint
+"""The API's routes, gathered on its blueprint."""
 
-bp = Blueprint("api", __name__, url_prefix="/api/v1")
+from __future__ import annotations
+
+from webapp.api import accounts, transactions
+from webapp.api.blueprint import bp
+
+__all__ = ["accounts", "bp", "transactions"]

@@ -38,6 +38,7 @@ from webapp.banking.gateway import (
 from webapp.banking.http import BankHttp, Reply
 from webapp.banking.oauth import TokenSource
 from webapp.banking.redaction import redacted, strike_out
+from webapp.text import is_storable
 
 WORDS = {
     **dict.fromkeys(("approved", "completed", "success"), MovementState.SETTLED),
@@ -148,16 +149,19 @@ def _read_answer(reply: Reply, claim: Claim, record: CallRecord) -> BankAnswer:
         raise BankRefusedUs(f"HTTP {reply.status}: the bank did not accept the question")
     content = reply.json_object()
     movement = _read_movement(content, claim)
+    try:
+        payload = strike_out(content)
+    except RecursionError:
+        raise BankUnreadable("the answer is nested too deeply") from None
     record.outcome = Outcome.FOUND
     record.bank_code = movement.word[:50]
-    return BankAnswer(movements=(movement,), payload=strike_out(content))
+    return BankAnswer(movements=(movement,), payload=payload)
 
 
 def _read_movement(content: Mapping[str, Any], claim: Claim) -> Movement:
-    word = content.get("status")
-    if not isinstance(word, str) or not word.strip() or "\x00" in word:
+    word = _text(content, "status")
+    if word is None:
         raise BankUnreadable("no status word")
-    word = word.strip()
     reference = _text(content, "reference", digits=True)
     kind = _kind(_text(content, "transaction_type"))
     return Movement(
@@ -182,7 +186,7 @@ def _text(content: Mapping[str, Any], name: str, *, digits: bool = False) -> str
         value = str(value)
     if value is None:
         return None
-    if not isinstance(value, str) or "\x00" in value or len(value) > 500:
+    if not isinstance(value, str) or not is_storable(value) or len(value) > 500:
         raise BankUnreadable(f"{name} cannot be read")
     return value.strip() or None
 

@@ -32,9 +32,8 @@ class Health:
 def note(environment: str, outcome: Outcome) -> None:
     """Take a call's end into account, inside the caller's commit."""
     if outcome in ANSWERS:
-        values = {"failures": 0, "failing_since": None, "next_probe_at": None}
-        values["answered_at"] = func.clock_timestamp()
-        _write(environment, values, {"failures": 0, "answered_at": values["answered_at"]})
+        answered: dict[str, object] = {"failures": 0, "answered_at": func.clock_timestamp()}
+        _write(environment, {**answered, "failing_since": None, "next_probe_at": None}, answered)
     elif outcome is Outcome.UNAVAILABLE:
         now = func.clock_timestamp()
         _write(

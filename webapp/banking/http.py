@@ -14,6 +14,7 @@ from typing import Any
 
 import requests
 from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from webapp import clock
 from webapp.banking.gateway import BankUnavailable, BankUnreadable
@@ -56,7 +57,7 @@ def parse_retry_after(value: str | None, now: datetime | None = None) -> float |
         return float(min(int(text[:9]), 86_400))
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, OverflowError):
         return None
     if moment.tzinfo is None:
         return None
@@ -106,9 +107,9 @@ class BankHttp:
                 auth=_OwnHeadersOnly(),
             ) as response:
                 return Reply(response.status_code, response.headers, _read(response, deadline))
-        except requests.Timeout:
+        except (requests.Timeout, ReadTimeoutError):
             raise BankUnavailable("no answer in time") from None
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, HTTPError, OSError) as error:
             raise BankUnavailable(f"no connection ({type(error).__name__})") from None
 
     def _session(self) -> requests.Session:
@@ -124,7 +125,8 @@ def _read(response: requests.Response, deadline: float) -> bytes:
     """The body, given up on when it is too large or drips past the deadline."""
     parts: list[bytes] = []
     size = 0
-    for part in response.iter_content(chunk_size=4096):
+    # read1 returns what has come; other ways of reading wait for a full chunk, drop by drop.
+    while part := response.raw.read1(4096, decode_content=True):
         size += len(part)
         if size > MAX_ANSWER_BYTES:
             raise BankUnreadable("the answer is too large")

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import fcntl
+import multiprocessing
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -20,6 +21,8 @@ from typing import Any, NoReturn
 from dotenv import dotenv_values
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
+from honcho.printer import Printer
+from honcho.process import Process
 
 from webapp.development import lifeline
 from webapp.development.demo import DEMO_PEOPLE
@@ -54,19 +57,19 @@ def run(checkout: Path, environ: Mapping[str, str]) -> int:
             "make run is for development: unset ENVIRONMENT=production, or see deploy/README.md."
         )
     os.chdir(checkout)
+    data_dir = checkout / (environ.get("DATA_DIR") or ".data")
     host, port = environ.get("HOST") or "127.0.0.1", _port(environ.get("PORT") or "8000")
-    with _only_one(checkout / ".data"), contextlib.ExitStack() as afterwards:
+    with _only_one(data_dir), contextlib.ExitStack() as afterwards:
         _check_free(host, port)
         sandbox_port = _sandbox_port()
         server = None
         database_url = environ.get("DATABASE_URL")
         if not database_url:
-            server = EmbeddedPostgres(checkout / ".data" / "postgres")
+            server = EmbeddedPostgres(data_dir / "postgres")
             afterwards.callback(server.release)
             database_url = server.acquire()
         environ = _children_environment(environ, port, sandbox_port, database_url)
-        _flask(environ, "db", "upgrade")
-        _flask(environ, "demo-data")
+        _prepare(environ)
         processes = Processes(
             address=f"http://127.0.0.1:{port}", sandbox_port=sandbox_port, database=server
         )
@@ -81,7 +84,8 @@ class Processes(Manager):  # type: ignore[misc]
     def __init__(
         self, *, address: str, sandbox_port: int, database: EmbeddedPostgres | None
     ) -> None:
-        super().__init__()
+        super().__init__(_Printer(self._output_is_gone))
+        self._process_ctor = _Child
         self.address = address
         self.sandbox_port = sandbox_port
         self.database = database
@@ -96,10 +100,12 @@ class Processes(Manager):  # type: ignore[misc]
             self.loop()
         finally:
             self._over.set()
+            with contextlib.suppress(KeyError, OSError):
+                self.kill()  # Of use only when the loop failed: else none is left.
             for thread in self._helpers:  # None may start the database again after we let it go.
                 thread.join(timeout=10)
         if self._asked_to_stop:
-            print("Stopped.", flush=True)
+            _say("Stopped.")
             return 0
         print(
             "A process ended by itself, so everything was stopped: its last lines are above.",
@@ -127,6 +133,9 @@ class Processes(Manager):  # type: ignore[misc]
         self._asked_to_stop = True
         self.terminate()
 
+    def _output_is_gone(self) -> None:
+        self._asked_to_stop = self._stop_wanted = True
+
     def terminate(self) -> None:
         # Honcho cannot signal a process before it has reported its start, and would wait for ever
         # for processes that all ignore SIGTERM.
@@ -143,7 +152,7 @@ class Processes(Manager):  # type: ignore[misc]
         while not self._over.wait(0.1):
             try:
                 with opener.open(f"{self.address}/health/ready", timeout=5):
-                    print(banner(self.address, self.sandbox_port, self.database), flush=True)
+                    _say(banner(self.address, self.sandbox_port, self.database))
                     return
             except urllib.error.HTTPError as error:
                 answer = error.read(500).decode(errors="replace").strip()
@@ -161,6 +170,46 @@ class Processes(Manager):  # type: ignore[misc]
                     self.database.acquire()
                 except EmbeddedPostgresError as error:
                     print(error, file=sys.stderr)
+
+
+class _Child(Process):  # type: ignore[misc]
+    """Honcho's helper around one program: it passes the output on, and must not outlive us."""
+
+    def run(self, events: Any = None, ignore_signals: bool = False) -> None:
+        launcher = multiprocessing.parent_process()
+        if launcher is not None and launcher.pid is not None:
+            lifeline.follow(launcher.pid)
+        super().run(events, ignore_signals)
+
+
+class _Printer(Printer):  # type: ignore[misc]
+    """Writes to standard output until that ends: a closed terminal, the reader of a pipe."""
+
+    def __init__(self, when_gone: Callable[[], None]) -> None:
+        super().__init__(sys.stdout)
+        self._when_gone = when_gone
+
+    def write(self, message: Any) -> None:
+        try:
+            super().write(message)
+        except OSError:
+            _mute()
+            self._when_gone()
+
+
+def _say(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except OSError:
+        _mute()
+
+
+def _mute() -> None:
+    # What is still to be written, by Python's own end too, must not fail again.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 def banner(address: str, sandbox_port: int, database: EmbeddedPostgres | None) -> str:
@@ -227,9 +276,9 @@ def _bind(host: str, port: int) -> int:
 
 @contextlib.contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
-    """Two launchers in one checkout would fight over its database and its ports."""
+    """Two launchers on the same data would do everything twice."""
     try:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder / "run.lock", os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise LauncherError(f"{error.filename} cannot be written ({error.strerror}).") from error
@@ -281,9 +330,10 @@ def _children_environment(
     }
 
 
-def _flask(environ: Mapping[str, str], *command: str) -> None:
-    done = subprocess.run(  # noqa: S603 - our own commands, no shell
-        [sys.executable, "-m", "flask", *command],
+def _prepare(environ: Mapping[str, str]) -> None:
+    """Migrations and demo data; what they print is only of interest when they fail."""
+    done = subprocess.run(
+        [sys.executable, "-m", "webapp.development.prepare"],
         env=dict(environ),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -294,7 +344,7 @@ def _flask(environ: Mapping[str, str], *command: str) -> None:
     )
     if done.returncode != 0:
         print(done.stdout, file=sys.stderr)
-        raise LauncherError(f"flask {' '.join(command)} failed; the lines above say why.")
+        raise LauncherError("The database could not be prepared; the lines above say why.")
 
 
 def _stop_at_once(_signum: int, _frame: Any) -> NoReturn:

@@ -514,7 +514,7 @@ def _usable_programs(user: _User) -> Path:
 def _copied_programs(programs: Path) -> Path:
     """A copy of the wheel's programs outside the folders that only root may enter, made once."""
     package = programs.parents[1]
-    identity = f"{programs}:{(programs / 'postgres').stat().st_mtime_ns}"
+    identity = f"{programs}:{(programs / 'postgres').stat().st_size}"
     copy = ELSEWHERE / f"areamedica-programs-{_digest(identity)}"
     if not copy.exists():
         _announce(f"PostgreSQL does not run as root: a copy of its programs is in {copy}.")

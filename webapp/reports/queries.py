@@ -38,10 +38,10 @@ def today(day: date) -> Today:
     verified = db.session.execute(
         select(func.coalesce(func.sum(Transaction.amount), 0), func.count()).where(*of_the_day)
     ).one()
-    open_counts = {
-        row.status: row.count
-        for row in db.session.execute(
-            select(Transaction.status, func.count().label("count"))
+    open_counts: dict[Status, int] = {
+        status: count
+        for status, count in db.session.execute(
+            select(Transaction.status, func.count())
             .where(alive, Transaction.status.in_({Status.IN_PROGRESS, *DECIDABLE}))
             .group_by(Transaction.status)
         )
@@ -50,7 +50,7 @@ def today(day: date) -> Today:
         select(func.min(Transaction.updated_at)).where(alive, Transaction.status.in_(DECIDABLE))
     )
     return Today(
-        verified_amount=Decimal(verified[0]),
+        verified_amount=Decimal(verified[0] or 0),
         verified_count=verified[1],
         in_progress_count=open_counts.get(Status.IN_PROGRESS, 0),
         review_count=open_counts.get(Status.TO_REVIEW, 0),

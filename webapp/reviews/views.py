@@ -8,7 +8,6 @@ from datetime import datetime
 
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 from webapp.errors import Conflict, DomainError, Forbidden, Invalid
 from webapp.extensions import db
@@ -19,6 +18,7 @@ from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
 from webapp.transactions.service import Verdict
 from webapp.transactions.views import page_or_part, show_page, url_of
+from webapp.words import gettext as _
 
 bp = Blueprint("reviews", __name__)
 
@@ -113,7 +113,7 @@ def _refused(
     if not isinstance(refusal, Invalid):
         flash(sentences[0], "error")
     if in_queue:
-        failure = {"errors": sentences, "reason": form.reason.data or ""}
+        failure: dict[str, object] = {"errors": sentences, "reason": form.reason.data or ""}
         return _queue_page(status=refusal.status, failed={transaction.transaction_id: failure})
     form.reason.errors = sentences
     return show_page(transaction, status=refusal.status, decision_form=form)

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import (
     DateField,
@@ -20,7 +18,9 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
+from wtforms.fields import SelectChoice
 from wtforms.validators import Optional, StopValidation
+from wtforms.widgets import HiddenInput
 
 from webapp import clock
 from webapp.banking.gateway import BankType, Requirements, TransactionType
@@ -31,6 +31,8 @@ from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
 from webapp.transactions.queries import Filter
 from webapp.transactions.service import Details, details_of
+from webapp.words import gettext as _
+from webapp.words import lazy_gettext as _l
 
 OLDEST_OPERATION = date(2020, 1, 1)
 
@@ -67,17 +69,32 @@ class OneOf:
             raise StopValidation(_("Elija una de las opciones.")) from None
 
 
-def _kinds() -> list[tuple[str, Any]]:
-    return [(kind.value, wording.KINDS[kind]) for kind in TransactionType]
+def _kinds() -> list[SelectChoice]:
+    return [SelectChoice(kind.value, wording.KINDS[kind]) for kind in TransactionType]
 
 
-def _banks() -> list[tuple[str, Any]]:
-    return [(bank.value, wording.BANKS[bank]) for bank in BankType]
+def _banks() -> list[SelectChoice]:
+    return [SelectChoice(bank.value, wording.BANKS[bank]) for bank in BankType]
 
 
-def _bank_codes() -> list[tuple[str, Any]]:
-    codes = [(code, f"{code} {name}") for code, name in identifiers.BANKS.items()]
-    return [("", _l("Sin indicar")), *codes]
+def _bank_codes() -> list[SelectChoice]:
+    codes = [SelectChoice(code, f"{code} {name}") for code, name in identifiers.BANKS.items()]
+    return [SelectChoice("", _l("Sin indicar")), *codes]
+
+
+class DayField(DateField):
+    """A day as browsers send it, with a sentence of ours for anything else."""
+
+    data: date | None
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            if valuelist and not valuelist[0].isascii():
+                raise ValueError
+            super().process_formdata(valuelist)
+        except ValueError:
+            self.data = None
+            raise ValueError(_("No parece una fecha. Elija un día del calendario.")) from None
 
 
 class PaymentForm(FlaskForm):
@@ -102,7 +119,7 @@ class PaymentForm(FlaskForm):
         validate_choice=False,
         validators=[Spelled(identifiers.payer_bank, optional=True)],
     )
-    operation_date = DateField(wording.FIELDS["operation_date"], validators=[Optional()])
+    operation_date = DayField(wording.FIELDS["operation_date"], validators=[Optional()])
     full_name = StringField(
         wording.FIELDS["full_name"], validators=[Spelled(identifiers.full_name)]
     )
@@ -135,7 +152,7 @@ class PaymentForm(FlaskForm):
         validators=[OneOf(TransactionType)],
     )
     submission_key = HiddenField(default=lambda: uuid.uuid4().hex)
-    version = IntegerField(validators=[Optional()])
+    version = IntegerField(validators=[Optional()], widget=HiddenInput())
 
     def __init__(
         self, *, requirements_of: Callable[[BankType], Requirements], **kwargs: Any
@@ -217,7 +234,7 @@ class ReasonForm(FlaskForm):
     reason = TextAreaField(
         _l("Motivo"), description=_l("Queda en el historial, con su nombre y la hora")
     )
-    version = IntegerField(validators=[Optional()])
+    version = IntegerField(validators=[Optional()], widget=HiddenInput())
 
 
 class FilterForm(Form):
@@ -230,13 +247,15 @@ class FilterForm(Form):
     reference = StringField(wording.FIELDS["reference"], render_kw={"inputmode": "numeric"})
     phone = StringField(wording.FIELDS["phone"], render_kw={"inputmode": "tel"})
     national_id = StringField(wording.FIELDS["national_id"])
-    from_date = DateField(_l("Desde"), validators=[Optional()])
-    to_date = DateField(_l("Hasta"), validators=[Optional()])
+    from_date = DayField(_l("Desde"), validators=[Optional()])
+    to_date = DayField(_l("Hasta"), validators=[Optional()])
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        everything = [("", _l("Todos"))]
-        self.status.choices = everything + [(s.value, wording.STATUSES[s]) for s in Status]
+        everything = [SelectChoice("", _l("Todos"))]
+        self.status.choices = everything + [
+            SelectChoice(s.value, wording.STATUSES[s]) for s in Status
+        ]
         self.bank.choices = everything + _banks()
         self.transaction_type.choices = everything + _kinds()
 

@@ -133,10 +133,11 @@ def full_name(typed: str) -> str:
     letters = sum(character.isalpha() for character in name)
     if not name[0].isalpha() or letters < NAME_LENGTH[0]:
         raise Misspelt(Problem.NAME)
-    if len(name) > NAME_LENGTH[1]:
-        raise Misspelt(Problem.NAME_LENGTH)
     words = name.split(" ")
-    return " ".join(_capitalised(word, first=place == 0) for place, word in enumerate(words))
+    stored = " ".join(_capitalised(word, first=place == 0) for place, word in enumerate(words))
+    if len(stored) > NAME_LENGTH[1]:  # now, because a capital can be longer than its letter: ß, SS
+        raise Misspelt(Problem.NAME_LENGTH)
+    return stored
 
 
 def _capitalised(word: str, *, first: bool) -> str:
@@ -159,7 +160,9 @@ def concept(typed: str) -> str | None:
     """Free text of at most 500 characters, or nothing."""
     text = unicodedata.normalize("NFC", typed.replace("\r\n", "\n").strip())
     if any(
-        unicodedata.category(character) == "Cc" and character not in "\n\t" for character in text
+        unicodedata.category(character) in ("Cc", "Cs")
+        for character in text
+        if character not in "\n\t"
     ):
         raise Misspelt(Problem.CONTROL_CHARACTER)
     if len(text) > MAX_CONCEPT:

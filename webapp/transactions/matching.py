@@ -127,9 +127,9 @@ def differences(claim: Claim, movement: Movement) -> Iterator[Reason]:
         yield _differs(ReasonCode.DATE_DIFFERS, declared, shown)
     if claim.phone and movement.phone and not _same_phone(claim.phone, movement.phone):
         yield _differs(ReasonCode.PHONE_DIFFERS, claim.phone, movement.phone)
-    if claim.national_id and movement.national_id:
-        if not _same_national_id(claim.national_id, movement.national_id):
-            yield _differs(ReasonCode.NATIONAL_ID_DIFFERS, claim.national_id, movement.national_id)
+    shown_id = movement.national_id
+    if claim.national_id and shown_id and not _same_national_id(claim.national_id, shown_id):
+        yield _differs(ReasonCode.NATIONAL_ID_DIFFERS, claim.national_id, shown_id)
     if movement.transaction_type and movement.transaction_type != claim.transaction_type:
         yield _differs(ReasonCode.TYPE_DIFFERS, claim.transaction_type, movement.transaction_type)
 

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask_babel import gettext as _
-
 from webapp import formatting
 from webapp.permissions import ActorType
 from webapp.transactions import identifiers, matching, wording
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.matching import ReasonCode
 from webapp.transactions.models import Transaction, TransactionEvent
+from webapp.words import gettext as _
 
 ICONS = {
     Status.IN_PROGRESS: "clock",

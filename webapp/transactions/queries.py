@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from webapp import clock
@@ -56,7 +56,7 @@ class Trail:
     events: list[TransactionEvent] = field(default_factory=list)
 
 
-def alive() -> Select[tuple[Transaction]]:
+def alive() -> Select[Transaction]:
     """The transactions that were not deleted, each with its creator."""
     return (
         select(Transaction)
@@ -65,7 +65,7 @@ def alive() -> Select[tuple[Transaction]]:
     )
 
 
-def narrowed(query: Select[tuple[Transaction]], wanted: Filter) -> Select[tuple[Transaction]]:
+def narrowed(query: Select[Transaction], wanted: Filter) -> Select[Transaction]:
     """The query with the filter's conditions."""
     exact = {
         Transaction.status: wanted.status,
@@ -85,7 +85,7 @@ def narrowed(query: Select[tuple[Transaction]], wanted: Filter) -> Select[tuple[
     return query
 
 
-def _found_by_text(text: str) -> object:
+def _found_by_text(text: str) -> ColumnElement[bool]:
     """By the beginnings of the words of a name, or by a reference or id as written."""
     words = identifiers.searchable(text).split()
     by_id = or_(Transaction.reference == text.strip(), Transaction.transaction_id == text.strip())
@@ -112,7 +112,7 @@ def offset_page(wanted: Filter, *, offset: int, size: int) -> Page:
     return Page(items=list(rows), total=total or 0, number=offset // size + 1, size=size)
 
 
-def _ids() -> Select[tuple[Transaction]]:
+def _ids() -> Select[Transaction]:
     return select(Transaction.id).where(Transaction.deleted_at.is_(None))  # type: ignore[return-value]
 
 
@@ -240,7 +240,7 @@ def count_for_review() -> int:
     )
 
 
-def due(now: datetime) -> Select[tuple[Transaction]]:
+def due(now: datetime) -> Select[Transaction]:
     """What the worker should ask about, the longest overdue first."""
     return (
         select(Transaction)

@@ -14,7 +14,6 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from flask_babel import gettext as _
 from sqlalchemy.exc import IntegrityError
 
 from webapp import clock, formatting
@@ -23,10 +22,12 @@ from webapp.errors import Conflict, Invalid
 from webapp.extensions import db
 from webapp.observability import TRANSACTION_COUNT
 from webapp.permissions import SYSTEM, Actor, Permission
+from webapp.text import is_storable
 from webapp.transactions import identifiers, matching, queries, rules
 from webapp.transactions.lifecycle import Cause, Status, allows
 from webapp.transactions.matching import Decision, Reason, ReasonCode
 from webapp.transactions.models import Transaction, TransactionEvent
+from webapp.words import gettext as _
 
 MAX_REASON = 500
 
@@ -195,7 +196,8 @@ def _declare(transaction: Transaction, details: Details) -> None:
     for name, column in COLUMNS.items():
         setattr(transaction, column, getattr(details, name))
     transaction.reference_key = details.reference
-    transaction.customer_name_search = identifiers.searchable(details.full_name)
+    # Cut to its column: without ligatures (ﬃ) a name can become longer than it was.
+    transaction.customer_name_search = identifiers.searchable(details.full_name)[:255]
     transaction.waiting_since = clock.now()
 
 
@@ -491,8 +493,8 @@ def _event(
 
 def _required_reason(reason: str) -> str:
     """The reason, trimmed. Raises Invalid where it is empty, too long or cannot be stored."""
-    text = " ".join(reason.replace("\x00", "").split())
-    if not text or "\x00" in reason:
+    text = " ".join(reason.split())
+    if not text or not is_storable(text):
         raise Invalid(errors={"reason": [_("Escriba el motivo: quedará en el historial.")]})
     if len(text) > MAX_REASON:
         raise Invalid(errors={"reason": [_("El motivo admite hasta 500 caracteres.")]})

@@ -19,7 +19,6 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 from webapp import clock
 from webapp.banking.connection import BankConnection
@@ -33,6 +32,7 @@ from webapp.transactions.lifecycle import CHECKABLE, DECIDABLE, Status
 from webapp.transactions.models import Transaction
 from webapp.transactions.queries import Filter
 from webapp.transactions.service import ReferenceTaken, StaleVersion, TransactionIdTaken
+from webapp.words import gettext as _
 
 bp = Blueprint("transactions", __name__, url_prefix="/transactions")
 
@@ -94,7 +94,7 @@ def _page_url(number: int) -> str:
 def new() -> ResponseReturnValue:
     """Log a payment; the bank is asked right after, and nobody waits for it."""
     form = PaymentForm(requirements_of=bank().gateway.requirements)
-    if request.method == "GET":
+    if request.method != "POST":
         return _form_page(form)
     if not form.validate():
         return _form_page(form, status=422)
@@ -268,9 +268,9 @@ def edit(transaction_id: str) -> ResponseReturnValue:
     rules.require_may_correct(actor(), transaction)
     form = PaymentForm(
         requirements_of=bank().gateway.requirements,
-        data=declared(transaction) if request.method == "GET" else None,
+        data=declared(transaction) if request.method != "POST" else None,
     )
-    if request.method == "GET":
+    if request.method != "POST":
         return _form_page(form, editing=transaction)
     if not form.validate():
         return _form_page(form, status=422, editing=transaction)

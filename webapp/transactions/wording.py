@@ -6,10 +6,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
-
 from webapp import formatting
 from webapp.banking.gateway import BankType, TransactionType
 from webapp.money import AmountProblem
@@ -17,6 +13,9 @@ from webapp.transactions import identifiers
 from webapp.transactions.identifiers import Problem
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.matching import Reason, ReasonCode
+from webapp.words import gettext as _
+from webapp.words import lazy_gettext as _l
+from webapp.words import ngettext
 
 STATUSES = {
     Status.IN_PROGRESS: _l("En proceso"),

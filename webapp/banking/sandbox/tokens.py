@@ -88,7 +88,7 @@ class TokenDesk:
             raise Refusal("invalid_grant", "Invalid user credentials.", 401)
         answer: dict[str, Any] = {
             "access_token": self._issue(environment),
-            "token_type": "Bearer",
+            "token_type": "Bearer",  # nosec B105
             "expires_in": int(self.lifetime),
         }
         if form.get("scope"):

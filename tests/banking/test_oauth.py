@@ -1,0 +1,170 @@
+"""Access tokens: cached, shared, replaced once."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import responses
+from cachelib import SimpleCache
+
+from tests.support.banesco import AUTH_URL, SECRET, NotedCalls, access
+from webapp.banking.gateway import (
+    BankRateLimited,
+    BankRefusedUs,
+    BankUnavailable,
+    BankUnreadable,
+    Outcome,
+)
+from webapp.banking.http import BankHttp
+from webapp.banking.oauth import REFRESH_BEFORE, TokenSource
+
+
+class Timer:
+    """The time as the test sets it."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def bank():
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock
+
+
+@pytest.fixture
+def calls() -> NotedCalls:
+    return NotedCalls()
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Makes sources of tokens that share a cache, a folder and a clock."""
+    cache, timer = SimpleCache(), Timer()
+
+    def source(**changes: str) -> TokenSource:
+        return TokenSource(
+            access(**changes), http=BankHttp(), cache=cache, lock_folder=tmp_path, timer=timer
+        )
+
+    source.timer = timer
+    return source
+
+
+def hand_out(bank: responses.RequestsMock, *, expires_in: object = 300) -> None:
+    """The bank gives token-1, token-2, …"""
+    numbers = iter(range(1, 1000))
+
+    def give(request):
+        lifetime = {} if expires_in is None else {"expires_in": expires_in}
+        return 200, {}, json.dumps({"access_token": f"token-{next(numbers)}", **lifetime})
+
+    bank.add_callback(responses.POST, AUTH_URL, callback=give)
+
+
+def test_the_form_of_client_credentials_is_sent(bank, make, calls):
+    hand_out(bank)
+    assert make().token(calls=calls, seconds=5) == "token-1"
+    assert bank.calls[0].request.body == (
+        f"grant_type=client_credentials&client_id=the-client&client_secret={SECRET}"
+    )
+
+
+def test_one_token_serves_all_until_shortly_before_its_end(bank, make, calls):
+    hand_out(bank, expires_in=300)
+    source, another = make(), make()
+    assert source.token(calls=calls, seconds=5) == "token-1"
+    make.timer.now += 300 - REFRESH_BEFORE - 1
+    assert another.token(calls=calls, seconds=5) == "token-1"
+    make.timer.now += 1
+    assert source.token(calls=calls, seconds=5) == "token-2"
+    assert another.token(calls=calls, seconds=5) == "token-2"
+
+
+def test_eight_threads_ask_for_one_token(bank, make, calls):
+    hand_out(bank)
+    sources = [make() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        tokens = list(pool.map(lambda source: source.token(calls=calls, seconds=5), sources))
+    assert tokens == ["token-1"] * 8
+    assert len(bank.calls) == 1
+
+
+def test_a_refused_token_is_replaced_once_for_all_who_saw_it(bank, make, calls):
+    hand_out(bank)
+    source, another = make(), make()
+    source.token(calls=calls, seconds=5)
+    assert source.token(calls=calls, seconds=5, refused="token-1") == "token-2"
+    assert another.token(calls=calls, seconds=5, refused="token-1") == "token-2"
+    assert len(bank.calls) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"client_secret": "another"},
+        {"client_id": "another"},
+        {"environment": "production"},
+        {"auth_url": AUTH_URL + "/2"},
+    ],
+)
+def test_another_client_or_bank_never_gets_this_ones_token(bank, make, calls, change):
+    hand_out(bank)
+    bank.post(AUTH_URL + "/2", json={"access_token": "elsewhere"})
+    first = make().token(calls=calls, seconds=5)
+    assert make(**change).token(calls=calls, seconds=5) != first
+
+
+@pytest.mark.parametrize("lifetime", [None, "soon", "inf", [], 0, -5, 10, "300"])
+def test_any_lifetime_gives_a_usable_token(bank, make, calls, lifetime):
+    hand_out(bank, expires_in=lifetime)
+    assert make().token(calls=calls, seconds=5) == "token-1"
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ({"status": 400, "json": {"error": "invalid_client"}}, BankRefusedUs),
+        ({"status": 401, "json": {"error": "invalid_client"}}, BankRefusedUs),
+        ({"status": 403}, BankRefusedUs),
+        ({"status": 302, "headers": {"Location": "https://elsewhere.test"}}, BankRefusedUs),
+        ({"status": 429}, BankRateLimited),
+        ({"status": 500}, BankUnavailable),
+        ({"status": 503}, BankUnavailable),
+        ({"body": "<html>"}, BankUnreadable),
+        ({"json": ["access_token"]}, BankUnreadable),
+        ({"json": {}}, BankUnreadable),
+        ({"json": {"access_token": ""}}, BankUnreadable),
+        ({"json": {"access_token": 5}}, BankUnreadable),
+        ({"json": {"access_token": "a\r\nX-Evil: 1"}}, BankUnreadable),
+        ({"json": {"access_token": "ñ"}}, BankUnreadable),
+    ],
+)
+def test_no_token_is_told_apart_by_what_can_cure_it(bank, make, calls, answer, error):
+    bank.post(AUTH_URL, **answer)
+    with pytest.raises(error) as failed:
+        make().token(calls=calls, seconds=5)
+    assert SECRET not in failed.value.detail
+    assert calls.records[0].outcome is error.outcome
+
+
+def test_a_failure_is_not_cached(bank, make, calls):
+    bank.post(AUTH_URL, status=500)
+    bank.post(AUTH_URL, json={"access_token": "at last"})
+    source = make()
+    with pytest.raises(BankUnavailable):
+        source.token(calls=calls, seconds=5)
+    assert source.token(calls=calls, seconds=5) == "at last"
+
+
+def test_the_record_of_a_token_call_holds_neither_secret_nor_token(bank, make, calls):
+    hand_out(bank)
+    make().token(calls=calls, seconds=5)
+    (record,) = calls.of("token")
+    assert record.outcome is Outcome.TOKEN
+    assert SECRET not in repr(record) and "token-1" not in repr(record)

@@ -1,0 +1,1 @@
+"""The whole product as it runs: web, worker, bank sandbox and PostgreSQL, each a process of its own."""

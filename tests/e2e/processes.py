@@ -1,0 +1,213 @@
+"""Starts and ends the real processes, each by its own process id, on free loopback ports."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+
+from webapp.config import PROJECT_ROOT
+from webapp.development import lifeline
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 15.0
+
+T = TypeVar("T")
+
+
+def wait_until(what: Callable[[], T], *, seconds: float, describe: str, every: float = 0.2) -> T:
+    """The first true answer of `what`; fails with `describe` when there is none in time."""
+    until = time.monotonic() + seconds
+    while True:
+        answer = what()
+        if answer:
+            return answer
+        assert time.monotonic() < until, f"not within {seconds:.0f} s: {describe}"
+        time.sleep(every)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Processes:
+    """Web with two workers, `flask worker` and `flask sandbox` on a database of their own."""
+
+    def __init__(self, *, database_url: str, folder: Path) -> None:
+        self.folder = folder
+        self.web_port, self.bank_port = free_port(), free_port()
+        self.web_url = f"http://127.0.0.1:{self.web_port}"
+        self.bank = Bank(f"http://127.0.0.1:{self.bank_port}")
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        kept = {name: os.environ[name] for name in ("HOME", "LANG", "TZ") if name in os.environ}
+        self._environment = {
+            **kept,
+            "PATH": os.pathsep.join(
+                (str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))
+            ),
+            "PYTHONUNBUFFERED": "1",
+            "FLASK_APP": "wsgi",
+            "ENVIRONMENT": "development",
+            "PORT": str(self.web_port),
+            "WEB_CONCURRENCY": "2",
+            "DATABASE_URL": database_url,
+            "DATABASE_POOL_SIZE": "5",
+            "REDIS_URL": os.environ.get("TEST_REDIS_URL", ""),
+            "DATA_DIR": str(folder / "data"),
+            "SECRET_KEY": "a-secret-of-the-end-to-end-tests",
+            "BANESCO_API": "status",
+            "BANESCO_ENVIRONMENT": "qa",
+            "BANESCO_QA_API_URL": f"{self.bank.url}/v1",
+            "BANESCO_QA_AUTH_URL": f"{self.bank.url}/oauth/token",
+            "BANESCO_QA_CLIENT_ID": "sandbox-client",
+            "BANESCO_QA_CLIENT_SECRET": "sandbox-secret",
+            # Short, so that a bank that hangs and a claim whose owner died cost the tests little.
+            "BANESCO_TIMEOUT": "3",
+            "BANESCO_INTERACTIVE_SECONDS": "3",
+            # However the tests end, nothing outlives them.
+            lifeline.VARIABLE: str(os.getpid()),
+        }
+
+    def start(self) -> None:
+        """Migrations, demo data, then everything, until the web says that it is ready."""
+        self._flask("db", "upgrade")
+        self.start_bank()
+        self._flask("demo-data")
+        self._start("web", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app")
+        self.start_worker()
+        wait_until(
+            lambda: self._answers(f"{self.web_url}/health/ready", "web"),
+            seconds=READY_SECONDS,
+            describe="the web is ready",
+        )
+
+    def start_worker(self) -> None:
+        self._start("worker", "flask", "worker")
+
+    def kill_worker(self) -> None:
+        """As by `kill -9`: it gets no chance to put anything in order."""
+        self._end("worker", signal.SIGKILL)
+
+    def start_bank(self) -> None:
+        """Start the sandbox and wait until it listens: the bank is there, with nothing done yet."""
+        self._start("sandbox", "flask", "sandbox", "--port", str(self.bank_port))
+        wait_until(
+            lambda: self._answers(self.bank.url, "sandbox"),
+            seconds=READY_SECONDS,
+            describe="the sandbox listens",
+        )
+
+    def stop_bank(self) -> None:
+        """Nothing listens at the bank any more; what it saw until then is kept."""
+        self.bank.keep_calls()
+        self._end("sandbox", signal.SIGTERM)
+
+    def stop(self) -> None:
+        """End everything that still runs, within bounds."""
+        for process in self._running.values():
+            process.send_signal(signal.SIGTERM)
+        for name in list(self._running):
+            self._end(name, signal.SIGTERM)
+
+    def log(self, name: str) -> str:
+        """What a process has printed."""
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def _flask(self, *command: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "flask", *command],
+            cwd=PROJECT_ROOT,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=READY_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"flask {' '.join(command)}: {done.stdout}{done.stderr}"
+
+    def _start(self, name: str, module: str, *arguments: str) -> None:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                cwd=PROJECT_ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def _end(self, name: str, wish: signal.Signals) -> None:
+        process = self._running.pop(name)
+        process.send_signal(wish)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_SECONDS)
+
+    def _answers(self, url: str, name: str) -> bool:
+        ended = self._running[name].poll()
+        assert ended is None, f"{name} ended with {ended}: {self.log(name)[-2000:]}"
+        try:
+            return requests.get(url, timeout=5).status_code == 200
+        except requests.RequestException:
+            return False
+
+
+class Bank:
+    """The sandbox's admin desk, and what the bank saw over all its restarts."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._kept: list[dict[str, Any]] = []
+
+    def fail(self, mode: str, *, prefix: str) -> None:
+        """Questions about references with this prefix fail in this way, until `mend`."""
+        self._tell("failures", mode=mode, prefix=prefix, calls="transactions")
+
+    def mend(self) -> None:
+        requests.delete(f"{self.url}/admin/failures", timeout=5).raise_for_status()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass at the bank only."""
+        self._tell("clock", advance=seconds)
+
+    def calls(self, key: str | None = None) -> list[dict[str, Any]]:
+        """Questions about payments, oldest first, as counted at the bank."""
+        return [call for call in self._kept + self._seen() if key in (None, call["key"])]
+
+    def keep_calls(self) -> None:
+        """Call before the sandbox ends: its log ends with it."""
+        self._kept += self._seen()
+
+    def worst_window(self) -> int:
+        """The most questions about one payment within any 60 s."""
+        arrivals: dict[str, list[float]] = {}
+        for call in self.calls():
+            arrivals.setdefault(call["key"], []).append(call["arrived"])
+        return max(
+            sum(1 for later in moments if moment <= later < moment + 60)
+            for moments in arrivals.values()
+            for moment in moments
+        )
+
+    def _seen(self) -> list[dict[str, Any]]:
+        answer = requests.get(f"{self.url}/admin/calls?kind=transactions", timeout=5)
+        seen: list[dict[str, Any]] = answer.json()["calls"]
+        return seen
+
+    def _tell(self, desk: str, **order: Any) -> None:
+        requests.post(f"{self.url}/admin/{desk}", json=order, timeout=5).raise_for_status()

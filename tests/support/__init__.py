@@ -1,0 +1,1 @@
+"""The fixed cast, factories and fakes of the tests."""

@@ -1,0 +1,27 @@
+"""How many statements a piece of work sends to the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import event
+
+from webapp.extensions import db
+
+
+@contextmanager
+def counted_statements() -> Iterator[list[str]]:
+    """The statements sent while it is open, on the engine of the current application."""
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", note)

@@ -1,0 +1,159 @@
+"""Settings come from the environment; what is wrong stops the start with one line that names it."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from webapp.config import Settings, SettingsError
+
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "0123456789abcdef0123456789abcdef",
+    "DATABASE_URL": "postgresql://app@db.internal/areamedica",
+    "BANESCO_ENVIRONMENT": "production",
+    "BANESCO_PROD_API_URL": "https://api.bank.example/v1",
+    "BANESCO_PROD_AUTH_URL": "https://sso.bank.example/token",
+    "BANESCO_PROD_CLIENT_ID": "clinic",
+    "BANESCO_PROD_CLIENT_SECRET": "bank-secret",
+}
+
+
+@pytest.fixture
+def development(tmp_path: Path) -> dict[str, str]:
+    return {"DATA_DIR": str(tmp_path)}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ENVIRONMENT", "staging"),
+        ("DEBUG", "perhaps"),
+        ("LOG_LEVEL", "LOUD"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "http"),
+        ("WEB_CONCURRENCY", "0"),
+        ("TRUSTED_PROXY_HOPS", "-1"),
+        ("SESSION_COOKIE_SECURE", "sometimes"),
+        ("SESSION_HOURS", "0"),
+        ("DATABASE_URL", "mysql://root@localhost/x"),
+        ("DATABASE_URL", "sqlite:///x.db"),
+        ("DATABASE_URL", "localhost"),
+        ("DATABASE_URL", "postgresql://u@host:port/x"),
+        ("DATABASE_POOL_SIZE", "0"),
+        ("DATABASE_MAX_OVERFLOW", "-1"),
+        ("REDIS_URL", "localhost:6379"),
+        ("CACHE_TTL", "0"),
+        ("SECRET_KEY", "short"),
+        ("ALGORITHM", "none"),
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", "0"),
+        ("REGISTRATION", "maybe"),
+        ("REGISTRATION_ROLE", "root"),
+        ("RATE_LIMIT_REQUESTS", "0"),
+        ("RATE_LIMIT_PERIOD", "soon"),
+        ("BANESCO_ENVIRONMENT", "test"),
+        ("BANESCO_API", "soap"),
+        ("BANESCO_QA_API_URL", "not an address"),
+        ("BANESCO_QA_AUTH_URL", "ftp://bank.example/token"),
+        ("BANESCO_GRANT_TYPE", "implicit"),
+        ("BANESCO_CLIENT_AUTH", "header"),
+        ("BANESCO_CA_BUNDLE", "/no/such/file.pem"),
+        ("BANESCO_ACCOUNT_ID", "123"),
+        ("BANESCO_TIMEOUT", "0"),
+        ("BANESCO_TIMEOUT", "inf"),
+        ("BANESCO_TIMEOUT", "nan"),
+        ("BANESCO_INTERACTIVE_SECONDS", "-1"),
+        ("BANESCO_RATE_LIMIT", "0"),
+        ("BANESCO_GIVE_UP_AFTER", "0"),
+        ("BANESCO_GIVE_UP_AFTER", "NaN"),
+    ],
+)
+def test_a_wrong_value_gives_one_line_that_names_the_variable(
+    development: dict[str, str], name: str, value: str
+):
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment({**development, name: value})
+    sentence = str(refused.value)
+    assert sentence.startswith(name)
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize("name", sorted(PRODUCTION.keys() - {"ENVIRONMENT", "BANESCO_ENVIRONMENT"}))
+def test_production_does_not_start_without_it(name: str):
+    given = {key: value for key, value in PRODUCTION.items() if key != name}
+    with pytest.raises(SettingsError, match=rf"^{name} is missing") as refused:
+        Settings.from_environment(given)
+    assert "\n" not in str(refused.value)
+
+
+def test_production_takes_nothing_from_the_other_environment_of_the_bank():
+    given = {**PRODUCTION, "BANESCO_ENVIRONMENT": "qa"}
+    with pytest.raises(SettingsError, match=r"^BANESCO_QA_API_URL is missing"):
+        Settings.from_environment(given)
+
+
+def test_a_complete_production_starts_with_secure_cookies():
+    settings = Settings.from_environment(PRODUCTION)
+    assert settings.cookie_secure
+    assert settings.bank.api_url == "https://api.bank.example/v1"
+    assert settings.bank.client_id == "clinic"
+
+
+@pytest.mark.parametrize("name", ["BANESCO_PROD_API_URL", "BANESCO_PROD_AUTH_URL"])
+def test_production_refuses_a_bank_without_encryption(name: str):
+    with pytest.raises(SettingsError, match=rf"^{name} must be https"):
+        Settings.from_environment({**PRODUCTION, name: "http://api.bank.example/v1"})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8765", "localhost", "[::1]:9000"])
+def test_production_allows_a_bank_on_this_very_machine(host: str):
+    settings = Settings.from_environment({**PRODUCTION, "BANESCO_PROD_API_URL": f"http://{host}/v1"})
+    assert settings.bank.api_url == f"http://{host}/v1"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://u:p@h/d",
+        "postgresql://u:p@h/d",
+        "postgresql+psycopg2://u:p@h/d",
+        "postgresql+asyncpg://u:p@h/d",
+        "  postgres://u:p@h/d ",
+    ],
+)
+def test_every_spelling_of_a_postgresql_address_is_understood(
+    development: dict[str, str], url: str
+):
+    settings = Settings.from_environment({**development, "DATABASE_URL": url})
+    assert settings.database_url == "postgresql+psycopg2://u:p@h/d"
+
+
+def test_development_keeps_its_own_secret_and_knows_the_sandbox(development: dict[str, str]):
+    first = Settings.from_environment(development)
+    assert len(first.secret_key) >= 32
+    assert Settings.from_environment(development).secret_key == first.secret_key
+    kept = Path(development["DATA_DIR"]) / "secret_key"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert first.bank.api_url == "http://127.0.0.1:8765/v1"
+    assert not first.cookie_secure
+
+
+def test_an_empty_variable_counts_as_not_set(development: dict[str, str]):
+    settings = Settings.from_environment({**development, "PORT": "", "REDIS_URL": "  "})
+    assert (settings.port, settings.redis_url) == (8000, None)
+
+
+def test_hosts_are_separated_by_commas(development: dict[str, str]):
+    given = {**development, "ALLOWED_HOSTS": "pagos.clinic.test, .clinic.test ,"}
+    assert Settings.from_environment(given).allowed_hosts == ("pagos.clinic.test", ".clinic.test")
+
+
+def test_nothing_secret_is_shown_by_a_settings_object():
+    shown = repr(Settings.from_environment(PRODUCTION))
+    assert PRODUCTION["SECRET_KEY"] not in shown
+    assert PRODUCTION["DATABASE_URL"] not in shown
+    assert "bank-secret" not in shown
+    assert "bank-secret" not in repr(Settings.from_environment(PRODUCTION).bank)

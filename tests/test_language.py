@@ -1,0 +1,34 @@
+"""Spanish first, English where the browser asks for it."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from tests.support.pages import Browser
+from webapp.config import PROJECT_ROOT
+
+CATALOGUE = PROJECT_ROOT / "translations/en/LC_MESSAGES/messages.mo"
+
+
+@pytest.mark.parametrize("wanted", ["", "es", "es-VE", "de", "xx;q=0", "en;q=0.5, es", "ñ,,;;q="])
+def test_spanish_is_spoken_unless_english_is_preferred(anyone: Browser, wanted: str):
+    header = wanted.encode().decode("latin-1")
+    page = anyone.get("/login", **{"Accept-Language": header} if wanted else {})
+    assert '<html lang="es">' in page.source
+    assert "Contraseña" in page.text
+
+
+@pytest.mark.skipif(not CATALOGUE.exists(), reason="the English catalogue is not compiled")
+@pytest.mark.parametrize("wanted", ["en", "en-US,en;q=0.9,es;q=0.8"])
+def test_english_is_spoken_to_who_prefers_it(anyone: Browser, wanted: str):
+    page = anyone.get("/login", **{"Accept-Language": wanted})
+    assert '<html lang="en">' in page.source
+    assert "Password" in page.text
+    assert "Contraseña" not in page.text
+    missing = anyone.get("/no-existe", **{"Accept-Language": wanted})
+    assert "no existe" not in missing.text
+
+
+def test_answers_say_that_they_depend_on_the_language(app: Flask, anyone: Browser):
+    assert anyone.get("/login").response.headers["Cache-Control"] == "no-store"

@@ -1,0 +1,209 @@
+"""Migrations pass up, down and up with data, and give exactly what the models describe."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import IntegrityError
+
+from tests.conftest import DatabaseMaker
+from webapp import create_app
+from webapp.config import PROJECT_ROOT, Settings
+from webapp.extensions import db
+from webapp.models import Base
+from webapp.permissions import Permission
+
+ENUMS = {"transaction_status", "bank_type", "transaction_type"}
+ERD_COLUMNS = {
+    "users": "id email password_hash full_name is_active created_at updated_at deleted_at",
+    "permissions": "id name description created_at",
+    "user_permissions": "user_id permission_id granted_at granted_by",
+    "transactions": "id transaction_id status bank transaction_type reference customer_full_name "
+    "customer_phone customer_national_id concept banesco_payload metadata created_at updated_at "
+    "deleted_at created_by",
+    "transaction_events": "id transaction_id old_status new_status reason actor_type actor_id "
+    "metadata created_at",
+    "rate_limits": "id resource_type resource_identifier window_start request_count created_at "
+    "updated_at",
+}
+ERD_INDEXES = {
+    "transactions": {
+        "idx_transactions_transaction_id": ["transaction_id"],
+        "idx_transactions_status": ["status"],
+        "idx_transactions_created_at_status": ["created_at", "status"],
+        "idx_transactions_reference": ["reference"],
+        "idx_transactions_customer_phone": ["customer_phone"],
+        "idx_transactions_customer_national_id": ["customer_national_id"],
+    },
+    "transaction_events": {
+        "idx_transaction_events_transaction_id": ["transaction_id"],
+        "idx_transaction_events_created_at": ["created_at"],
+    },
+    "rate_limits": {
+        "idx_rate_limits_resource": ["resource_type", "resource_identifier"],
+        "idx_rate_limits_window_start": ["window_start"],
+    },
+}
+
+
+@pytest.fixture
+def empty(new_database: DatabaseMaker, tmp_path: Path) -> Iterator[Flask]:
+    """An application on a database without any table."""
+    app = create_app(
+        Settings.from_environment(
+            {
+                "DATABASE_URL": new_database(),
+                "DATA_DIR": str(tmp_path),
+                "SECRET_KEY": "a-secret-of-the-tests-only",
+            }
+        )
+    )
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+def revisions() -> list[str]:
+    """All revisions, oldest first."""
+    scripts = ScriptDirectory(str(PROJECT_ROOT / "migrations"))
+    return [script.revision for script in scripts.walk_revisions()][::-1]
+
+
+def test_up_down_and_up_again_leaves_nothing_behind(empty: Flask):
+    upgrade()
+    downgrade(revision="base")
+    with db.engine.connect() as connection:
+        assert set(inspect(connection).get_table_names()) <= {"alembic_version"}
+        kept = connection.execute(text("SELECT typname FROM pg_type WHERE typtype = 'e'"))
+        assert set(kept.scalars()) == set()
+        functions = connection.execute(
+            text(
+                "SELECT proname FROM pg_proc JOIN pg_namespace n ON n.oid = pronamespace "
+                "WHERE nspname = 'public'"
+            )
+        )
+        assert list(functions.scalars()) == []
+    upgrade()
+    with db.engine.connect() as connection:
+        assert set(ERD_COLUMNS) <= set(inspect(connection).get_table_names())
+
+
+def test_a_payment_and_its_trail_live_through_every_revision(empty: Flask):
+    first, *later = revisions()
+    upgrade(revision=first)
+    payment = _write_payment()
+    for revision in later:
+        upgrade(revision=revision)
+        assert _trail(payment) == [(None, "IN_PROGRESS"), ("IN_PROGRESS", "COMPLETED")]
+    for revision in reversed([first, *later[:-1]]):
+        downgrade(revision=revision)
+        assert _trail(payment) == [(None, "IN_PROGRESS"), ("IN_PROGRESS", "COMPLETED")]
+    upgrade()
+    assert _trail(payment) == [(None, "IN_PROGRESS"), ("IN_PROGRESS", "COMPLETED")]
+    downgrade(revision="base")
+
+
+def _write_payment() -> uuid.UUID:
+    row_id, user_id = uuid.uuid4(), uuid.uuid4()
+    with db.engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO users (id, email, password_hash, full_name) VALUES (:id, :e, 'x', 'Y')"),
+            {"id": user_id, "e": "a@clinic.test"},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO transactions (id, transaction_id, bank, reference, reference_key, "
+                "customer_full_name, customer_name_search, customer_phone, customer_national_id, "
+                "amount, created_by) VALUES (:id, 'FAC-1', 'BANESCO', '100000001', '100000001', "
+                "'Rosa Villegas', 'rosa villegas', '04141234567', 'V9876543', 12.50, :user)"
+            ),
+            {"id": row_id, "user": user_id},
+        )
+        for old, new in ((None, "IN_PROGRESS"), ("IN_PROGRESS", "COMPLETED")):
+            connection.execute(
+                text(
+                    "INSERT INTO transaction_events (transaction_id, old_status, new_status) "
+                    "VALUES (:id, :old, :new)"
+                ),
+                {"id": row_id, "old": old, "new": new},
+            )
+    return row_id
+
+
+def _trail(row_id: uuid.UUID) -> list[tuple[str | None, str]]:
+    query = text(
+        "SELECT old_status::text, new_status::text FROM transaction_events "
+        "WHERE transaction_id = :id ORDER BY position"
+    )
+    with db.engine.connect() as connection:
+        return [(row[0], row[1]) for row in connection.execute(query, {"id": row_id})]
+
+
+def test_the_migrated_database_is_what_the_models_describe(app: Flask):
+    with db.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_there_is_one_line_of_numbered_revisions():
+    names = sorted(path.name for path in (PROJECT_ROOT / "migrations/versions").glob("*.py"))
+    assert [name[:4] for name in names] == revisions()
+    assert revisions() == [f"{number:04}" for number in range(1, len(names) + 1)]
+
+
+def test_the_permission_rows_are_the_enum(app: Flask):
+    rows = db.session.scalars(text("SELECT name FROM permissions")).all()
+    assert sorted(rows) == sorted(permission.value for permission in Permission)
+    undescribed = db.session.scalar(
+        text("SELECT count(*) FROM permissions WHERE coalesce(description, '') = ''")
+    )
+    assert undescribed == 0
+
+
+@pytest.mark.parametrize("table", ERD_COLUMNS)
+def test_a_table_of_the_erd_has_all_its_columns(app: Flask, table: str):
+    columns = {column["name"] for column in inspect(db.engine).get_columns(table)}
+    assert set(ERD_COLUMNS[table].split()) <= columns
+
+
+@pytest.mark.parametrize("table", ERD_INDEXES)
+def test_the_indexes_of_the_erd_stand_under_their_names(app: Flask, table: str):
+    found = {
+        index["name"]: index["column_names"] for index in inspect(db.engine).get_indexes(table)
+    }
+    assert ERD_INDEXES[table].items() <= found.items()
+
+
+def test_enumerations_and_the_constraint_of_references_have_their_names(app: Flask):
+    enums = db.session.scalars(text("SELECT typname FROM pg_type WHERE typtype = 'e'")).all()
+    assert set(enums) == ENUMS
+    unique = {item["name"] for item in inspect(db.engine).get_unique_constraints("transactions")}
+    assert "unique_reference_per_type" in unique
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE transaction_events SET reason = 'other'",
+        "DELETE FROM transaction_events",
+        "TRUNCATE transaction_events",
+    ],
+)
+def test_the_trail_cannot_be_rewritten(empty: Flask, statement: str):
+    upgrade()
+    row_id = _write_payment()
+    with pytest.raises(IntegrityError), db.engine.begin() as connection:
+        connection.execute(text(statement))
+    assert len(_trail(row_id)) == 2

@@ -1,0 +1,52 @@
+"""The one table of moves."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from webapp.transactions.lifecycle import CHECKABLE, DECIDABLE, FINAL, Cause, Status, allows
+
+IN_PROGRESS, COMPLETED, CANCELED, UNKNOWN, TO_REVIEW = (
+    Status.IN_PROGRESS,
+    Status.COMPLETED,
+    Status.CANCELED,
+    Status.UNKNOWN,
+    Status.TO_REVIEW,
+)
+ALLOWED = {
+    (Cause.BANK_ANSWER, IN_PROGRESS, COMPLETED),
+    (Cause.BANK_ANSWER, IN_PROGRESS, CANCELED),
+    (Cause.BANK_ANSWER, IN_PROGRESS, TO_REVIEW),
+    (Cause.BANK_ANSWER, IN_PROGRESS, UNKNOWN),
+    (Cause.BANK_ANSWER, UNKNOWN, IN_PROGRESS),
+    (Cause.BANK_ANSWER, UNKNOWN, COMPLETED),
+    (Cause.BANK_ANSWER, UNKNOWN, CANCELED),
+    (Cause.BANK_ANSWER, UNKNOWN, TO_REVIEW),
+    (Cause.GIVING_UP, IN_PROGRESS, UNKNOWN),
+    (Cause.DECISION, TO_REVIEW, COMPLETED),
+    (Cause.DECISION, TO_REVIEW, CANCELED),
+    (Cause.DECISION, UNKNOWN, COMPLETED),
+    (Cause.DECISION, UNKNOWN, CANCELED),
+    (Cause.CORRECTION, TO_REVIEW, IN_PROGRESS),
+    (Cause.CORRECTION, UNKNOWN, IN_PROGRESS),
+    (Cause.REOPENING, COMPLETED, TO_REVIEW),
+    (Cause.REOPENING, CANCELED, TO_REVIEW),
+}
+
+
+@pytest.mark.parametrize(("cause", "old", "new"), list(product(Cause, Status, Status)))
+def test_a_move_is_allowed_only_if_it_is_in_the_table(cause, old, new):
+    assert allows(cause, old, new) is ((cause, old, new) in ALLOWED)
+
+
+def test_what_is_final_is_neither_asked_about_nor_decided():
+    assert FINAL.isdisjoint(CHECKABLE)
+    assert FINAL.isdisjoint(DECIDABLE)
+    assert FINAL | CHECKABLE == set(Status)
+
+
+@pytest.mark.parametrize("cause", [cause for cause in Cause if cause is not Cause.REOPENING])
+def test_nothing_but_reopening_leaves_a_final_status(cause):
+    assert not any(allows(cause, old, new) for old in FINAL for new in Status)

@@ -1,0 +1,341 @@
+"""What integrators send and get (ERD 5.2, DESIGN 6): pydantic models that validate and document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic_core import PydanticCustomError
+
+from webapp.banking.gateway import BankType, TransactionType
+from webapp.money import InvalidAmount, parse_decimal
+from webapp.transactions import identifiers, presenting, wording
+from webapp.transactions.identifiers import Misspelt
+from webapp.transactions.lifecycle import Status
+from webapp.transactions.models import Transaction, TransactionEvent
+from webapp.transactions.queries import Page
+from webapp.transactions.service import Details, Verdict
+
+
+class Body(BaseModel):
+    """Something that is sent to us: white space is trimmed, unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+def _spelled(read: Callable[[str], Any]) -> AfterValidator:
+    """Canonical spelling by a function of `identifiers`, or its sentence."""
+
+    def validate(text: str) -> Any:
+        try:
+            return read(text)
+        except Misspelt as error:
+            raise PydanticCustomError(
+                error.problem.value, "{sentence}", {"sentence": wording.misspelling(error.problem)}
+            ) from None
+
+    return AfterValidator(validate)
+
+
+def _amount(value: Any) -> Any:
+    """A decimal as a JSON string; a JSON number for money is refused, for it may be inexact."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise PydanticCustomError("amount", 'El monto se envía como texto, como "1234.56".')
+    try:
+        return parse_decimal(value.strip())
+    except InvalidAmount as error:
+        sentence = wording.amount_problem(error.problem)
+        raise PydanticCustomError("amount", "{sentence}", {"sentence": sentence}) from None
+
+
+def _day(value: Any) -> Any:
+    if value is not None and not (
+        isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII)
+    ):
+        raise PydanticCustomError("date_type", "Escriba la fecha como 2026-11-24.")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+Text = Annotated[str, Field(strict=True, max_length=1000)]
+Amount = Annotated[Decimal, BeforeValidator(_amount), PlainSerializer(str, return_type=str)]
+FullName = Annotated[Text, _spelled(identifiers.full_name)]
+Phone = Annotated[Text, _spelled(identifiers.phone)]
+NationalId = Annotated[Text, _spelled(identifiers.national_id)]
+Concept = Annotated[Text, _spelled(identifiers.concept)]
+TransactionId = Annotated[Text, _spelled(identifiers.transaction_id)]
+PayerBank = Annotated[Text, _spelled(identifiers.payer_bank)]
+Reason = Annotated[str, Field(strict=True, max_length=2000)]
+
+
+class Customer(Body):
+    """Who says that they paid; declared, never verified by the bank."""
+
+    full_name: FullName
+    phone: Phone
+    national_id: NationalId
+    concept: Concept | None = None
+
+
+class CreateTransaction(Body):
+    """A payment to log (ERD 5.2, CreateTransactionRequest)."""
+
+    transaction_id: TransactionId
+    customer: Customer
+    reference: Text
+    bank: BankType
+    transaction_type: TransactionType = TransactionType.TRANSACTION
+    amount: Amount | None = None
+    payer_bank: PayerBank | None = None
+    operation_date: Day | None = None
+
+    def details(self, reference: str) -> Details:
+        """The declared payment; `reference` as the dialect reads it."""
+        return Details(
+            bank=self.bank,
+            reference=reference,
+            full_name=self.customer.full_name,
+            phone=self.customer.phone,
+            national_id=self.customer.national_id,
+            concept=self.customer.concept,
+            amount=self.amount,
+            payer_bank=self.payer_bank,
+            operation_date=self.operation_date,
+            transaction_type=self.transaction_type,
+        )
+
+
+class ChangeCustomer(Body):
+    """The parts of a customer to change."""
+
+    full_name: FullName | None = None
+    phone: Phone | None = None
+    national_id: NationalId | None = None
+    concept: Concept | None = None
+
+
+class ChangeTransaction(Body):
+    """The parts of a payment to change; what is left out stays."""
+
+    customer: ChangeCustomer = Field(default_factory=ChangeCustomer)
+    reference: Text | None = None
+    bank: BankType | None = None
+    transaction_type: TransactionType | None = None
+    amount: Amount | None = None
+    payer_bank: PayerBank | None = None
+    operation_date: Day | None = None
+
+
+class ReviewDecision(Body):
+    """A supervisor's decision."""
+
+    decision: Verdict
+    reason: Reason
+
+
+class DeletionReason(Body):
+    """Why a payment is taken out of the lists."""
+
+    reason: Reason = ""
+
+
+class Register(Body):
+    """A new user (ERD 15.4)."""
+
+    email: Annotated[str, Field(strict=True, max_length=255)]
+    password: Annotated[str, Field(strict=True, max_length=1024)]
+    full_name: Annotated[str, Field(strict=True, max_length=255)]
+    national_id: NationalId | None = None
+    phone_number: Phone | None = None
+
+
+class Login(Body):
+    """E-mail and password."""
+
+    email: Annotated[str, Field(strict=True, max_length=255)]
+    password: Annotated[str, Field(strict=True, max_length=1024)]
+
+
+class Refresh(Body):
+    """A refresh token."""
+
+    refresh_token: Annotated[str, Field(strict=True, max_length=200)]
+
+
+class CustomerOut(BaseModel):
+    """A customer as stored."""
+
+    full_name: str
+    phone: str
+    national_id: str
+    concept: str | None
+
+
+class TransactionOut(BaseModel):
+    """A payment (ERD 5.2, TransactionResponse)."""
+
+    id: str
+    transaction_id: str
+    status: Status
+    bank: BankType
+    transaction_type: TransactionType
+    reference: str
+    customer: CustomerOut
+    amount: str | None
+    currency: str
+    payer_bank: str | None
+    operation_date: date | None
+    bank_amount: str | None
+    bank_reference: str | None
+    reasons: list[dict[str, Any]]
+    banesco_details: dict[str, Any] | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, transaction: Transaction) -> TransactionOut:
+        payload = transaction.banesco_payload
+        return cls(
+            id=str(transaction.id),
+            transaction_id=transaction.transaction_id,
+            status=transaction.status,
+            bank=transaction.bank,
+            transaction_type=transaction.transaction_type,
+            reference=transaction.reference,
+            customer=CustomerOut(
+                full_name=transaction.customer_full_name,
+                phone=transaction.customer_phone,
+                national_id=transaction.customer_national_id,
+                concept=transaction.concept,
+            ),
+            amount=_decimal(transaction.amount),
+            currency=transaction.currency,
+            payer_bank=transaction.payer_bank,
+            operation_date=transaction.operation_date,
+            bank_amount=_decimal(transaction.bank_amount),
+            bank_reference=transaction.bank_reference,
+            reasons=reasons_out(transaction),
+            banesco_details=payload if isinstance(payload, dict) else None,
+            version=transaction.version,
+            created_at=transaction.created_at,
+            updated_at=transaction.updated_at,
+        )
+
+
+def _decimal(amount: Decimal | None) -> str | None:
+    return None if amount is None else f"{amount:.2f}"
+
+
+def reasons_out(transaction: Transaction) -> list[dict[str, Any]]:
+    """The reasons, each with its sentence."""
+    sentences = presenting.reasons(transaction)
+    return [
+        {**item, "detail": sentence}
+        for item, sentence in zip(transaction.reasons, sentences, strict=True)
+    ]
+
+
+class TransactionList(BaseModel):
+    """One page of payments (ERD 5.2, TransactionListResponse)."""
+
+    items: list[TransactionOut]
+    total: int
+    page: int
+    size: int
+    pages: int
+
+    @classmethod
+    def of(cls, page: Page) -> TransactionList:
+        return cls(
+            items=[TransactionOut.of(item) for item in page.items],
+            total=page.total,
+            page=page.number,
+            size=page.size,
+            pages=page.pages,
+        )
+
+
+class StatusOut(BaseModel):
+    """Where a payment stands, and whether the bank was asked for this answer."""
+
+    id: str
+    transaction_id: str
+    status: Status
+    synced: bool
+    checked_at: datetime | None
+    next_check_at: datetime | None
+    reasons: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, transaction: Transaction, *, synced: bool, next_at: datetime | None) -> StatusOut:
+        return cls(
+            id=str(transaction.id),
+            transaction_id=transaction.transaction_id,
+            status=transaction.status,
+            synced=synced,
+            checked_at=transaction.last_checked_at,
+            next_check_at=transaction.next_check_at or next_at,
+            reasons=reasons_out(transaction),
+        )
+
+
+class EventOut(BaseModel):
+    """One event, with the column names of ERD 4.1."""
+
+    id: str
+    transaction_id: str
+    old_status: Status | None
+    new_status: Status
+    reason: str | None
+    actor_type: Literal["USER", "SYSTEM", "EXTERNAL"]
+    actor_id: str | None
+    metadata: dict[str, Any]
+    created_at: datetime
+
+    @classmethod
+    def of(cls, event: TransactionEvent) -> EventOut:
+        return cls(
+            id=str(event.id),
+            transaction_id=str(event.transaction_id),
+            old_status=event.old_status,
+            new_status=event.new_status,
+            reason=event.reason,
+            actor_type=event.actor_type,  # type: ignore[arg-type]
+            actor_id=str(event.actor_id) if event.actor_id else None,
+            metadata=event.metadata_,
+            created_at=event.created_at,
+        )
+
+
+class EventList(BaseModel):
+    """A trail, oldest first."""
+
+    items: list[EventOut]
+
+
+class UserOut(BaseModel):
+    """A user, without anything secret."""
+
+    id: str
+    email: str
+    full_name: str
+    role: str
+    is_active: bool
+    permissions: list[str]
+
+
+class TokenOut(BaseModel):
+    """What a sign-in gives (RFC 6749's names)."""
+
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105
+    expires_in: int
+    """Seconds until the access token ends."""
+    refresh_token: str
