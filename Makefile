@@ -32,7 +32,8 @@ check: setup $(CATALOGS) ## Formatting, lint, types, templates, security, archit
 	$(VENV) -m pytest -q $(CHECK_TESTS)
 	@mkdir -p .data
 	$(VENV) -m babel.messages.frontend -q extract -F pyproject.toml -k _l -k lazy_gettext -o $(TEMPLATE) .
-	$(VENV) -m babel.messages.frontend update --check -N --omit-header -i $(TEMPLATE) -d translations
+	test ! -d translations || \
+		$(VENV) -m babel.messages.frontend update --check -N --omit-header -i $(TEMPLATE) -d translations
 
 format: setup ## Format the Python code
 	@$(VENV) -m ruff check --fix --quiet .; $(VENV) -m ruff format .

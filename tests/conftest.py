@@ -13,6 +13,7 @@ from flask_migrate import upgrade
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
+from tests.support.background import settle
 from tests.support.bank import FakeGateway
 from tests.support.pages import Browser
 from tests.support.people import Cast, create_cast
@@ -22,11 +23,14 @@ from webapp.database import normalise_database_url
 from webapp.development.postgres import EmbeddedPostgres
 from webapp.extensions import db
 
-EMPTIED = (
-    "transaction_events, bank_calls, bank_health, transactions, rate_limits, user_sessions".split(
-        ", "
-    )
-)
+EMPTIED = [
+    "transaction_events",
+    "bank_calls",
+    "bank_health",
+    "transactions",
+    "rate_limits",
+    "user_sessions",
+]
 APPEND_ONLY = ("transaction_events", "bank_calls")
 
 
@@ -39,7 +43,7 @@ def server_url() -> str:
 
 
 @pytest.fixture(scope="session")
-def new_database() -> Iterator["DatabaseMaker"]:
+def new_database() -> Iterator[DatabaseMaker]:
     """Makes empty databases of our own on the server, and removes them at the end."""
     maker = DatabaseMaker(server_url())
     yield maker
@@ -117,6 +121,7 @@ def app(migrated_app: Flask, cast: Cast) -> Iterator[Flask]:
 
 
 def _empty(cast: Cast) -> None:
+    settle()
     for table in APPEND_ONLY:
         db.session.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
     db.session.execute(text(f"TRUNCATE {', '.join(EMPTIED)}"))

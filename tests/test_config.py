@@ -110,7 +110,9 @@ def test_production_refuses_a_bank_without_encryption(name: str):
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8765", "localhost", "[::1]:9000"])
 def test_production_allows_a_bank_on_this_very_machine(host: str):
-    settings = Settings.from_environment({**PRODUCTION, "BANESCO_PROD_API_URL": f"http://{host}/v1"})
+    settings = Settings.from_environment(
+        {**PRODUCTION, "BANESCO_PROD_API_URL": f"http://{host}/v1"}
+    )
     assert settings.bank.api_url == f"http://{host}/v1"
 
 

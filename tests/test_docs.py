@@ -67,7 +67,9 @@ def test_the_commands_of_the_readme_exist():
     named = set(re.findall(r"\bmake ([a-z]+)\b", re.sub(r"`make`", "", document("README.md"))))
     targets = set(re.findall(r"^([a-z]+):", (PROJECT_ROOT / "Makefile").read_text(), re.M))
     assert {"run", "test"} <= named
-    code = set(re.findall(r"(?m)(?:`|^\s*(?:\$ )?)(?:[A-Z_]+=\S+ )*make ([a-z]+)", document("README.md")))
+    code = set(
+        re.findall(r"(?m)(?:`|^\s*(?:\$ )?)(?:[A-Z_]+=\S+ )*make ([a-z]+)", document("README.md"))
+    )
     assert code <= targets
 
 

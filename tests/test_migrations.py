@@ -117,7 +117,9 @@ def _write_payment() -> uuid.UUID:
     row_id, user_id = uuid.uuid4(), uuid.uuid4()
     with db.engine.begin() as connection:
         connection.execute(
-            text("INSERT INTO users (id, email, password_hash, full_name) VALUES (:id, :e, 'x', 'Y')"),
+            text(
+                "INSERT INTO users (id, email, password_hash, full_name) VALUES (:id, :e, 'x', 'Y')"
+            ),
             {"id": user_id, "e": "a@clinic.test"},
         )
         connection.execute(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.properties import calmly
 from webapp.money import (
     MAX_AMOUNT,
     AmountProblem,
@@ -108,12 +109,14 @@ def test_a_program_gets_no_benefit_of_the_doubt(written, problem):
     assert refused.value.problem is problem
 
 
+@calmly
 @given(amounts)
 def test_an_amount_that_was_shown_can_be_typed_again(amount):
     assert parse_amount(format_amount(amount)) == amount
     assert parse_decimal(str(amount)) == amount
 
 
+@calmly
 @given(st.text(max_size=40))
 def test_any_text_is_an_amount_with_two_places_or_refused(text):
     for parse in (parse_amount, parse_decimal):

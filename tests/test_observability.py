@@ -80,7 +80,9 @@ def test_a_request_id_that_makes_sense_is_kept(anyone: Browser):
     assert page.response.headers["X-Request-ID"] == "gateway-0123.abc_9"
 
 
-@pytest.mark.parametrize("given", ["", "short", "x" * 65, "with space 123", "<script>alert", "ñandú-123456"])
+@pytest.mark.parametrize(
+    "given", ["", "short", "x" * 65, "with space 123", "<script>alert", "ñandú-123456"]
+)
 def test_a_request_id_that_makes_no_sense_is_replaced(anyone: Browser, given: str):
     header = given.encode("utf-8").decode("latin-1")
     page = anyone.get("/health", **{"X-Request-ID": header})

@@ -80,9 +80,7 @@ def test_a_fault_protects_the_browser_too(
     assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_signed_in_pages_and_fragments_are_kept_by_nobody(
-    app: Flask, cast: Cast, cashier: Browser
-):
+def test_signed_in_pages_and_fragments_are_kept_by_nobody(app: Flask, cast: Cast, cashier: Browser):
     payment = payments.logged(cast.cashier)
     for url in ("/", "/transactions", f"/transactions/{payment.transaction_id}"):
         for htmx in (False, True):
@@ -98,7 +96,9 @@ def test_a_page_and_its_fragment_are_told_apart_by_caches(cashier: Browser):
 
 def test_style_and_scripts_are_ours_digested_and_kept_for_long(anyone: Browser):
     page = anyone.get("/login")
-    files = [given.get("src") or given["href"] for tag, given in page.tags if tag in ("script", "link")]
+    files = [
+        given.get("src") or given["href"] for tag, given in page.tags if tag in ("script", "link")
+    ]
     assert files
     for url in files:
         assert url.startswith("/assets/")

@@ -108,7 +108,7 @@ def forget_expired() -> None:
 
 def _digest(key: str) -> str:
     # Keys hold e-mails and addresses: only their digest is kept.
-    return hashlib.sha256(key.encode()).hexdigest()
+    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
 def _address() -> str:

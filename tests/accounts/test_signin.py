@@ -57,7 +57,9 @@ def test_who_is_signed_in_already_is_sent_on(cashier: Browser):
 
 
 def test_the_same_words_whatever_was_wrong(app: Flask, cast: Cast, newcomer: Person):
-    db.session.execute(text("UPDATE users SET is_active = false WHERE email = 'newcomer@clinic.test'"))
+    db.session.execute(
+        text("UPDATE users SET is_active = false WHERE email = 'newcomer@clinic.test'")
+    )
     db.session.commit()
     pages = [
         sign_in(Browser(app), cast.cashier.email, "wrong password"),
@@ -95,9 +97,7 @@ def test_empty_fields_say_what_is_missing_and_keep_the_rest(anyone: Browser):
         ("<b>@clinic.test", PASSWORD),
     ],
 )
-def test_strange_input_is_refused_in_words(
-    cast: Cast, anyone: Browser, email: str, password: str
-):
+def test_strange_input_is_refused_in_words(cast: Cast, anyone: Browser, email: str, password: str):
     page = sign_in(anyone, email, password).insist()
     assert page.status in (401, 422)
     assert "No se pudo entrar" in page.text
@@ -221,7 +221,9 @@ def test_a_forged_cookie_opens_nothing(app: Flask, anyone: Browser):
 def test_who_is_deactivated_meanwhile_is_out_at_once(app: Flask, newcomer: Person):
     browser = Browser(app).sign_in(newcomer)
     assert browser.get("/transactions").status == 200
-    db.session.execute(text("UPDATE users SET is_active = false WHERE email = 'newcomer@clinic.test'"))
+    db.session.execute(
+        text("UPDATE users SET is_active = false WHERE email = 'newcomer@clinic.test'")
+    )
     db.session.commit()
     assert browser.get("/transactions").response.headers["Location"].startswith("/login")
 
@@ -262,9 +264,7 @@ def test_a_stale_form_says_so_and_keeps_the_email(
     assert sign_in(anyone, cast.cashier.email).status == 303
 
 
-def test_what_is_posted_after_the_session_ended_is_not_saved_and_said(
-    app: Flask, cashier: Browser
-):
+def test_what_is_posted_after_the_session_ended_is_not_saved_and_said(app: Flask, cashier: Browser):
     page = cashier.get("/transactions/new")
     token = page.inputs["csrf_token"]
     cashier.client.delete_cookie(COOKIE)

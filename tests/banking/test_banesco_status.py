@@ -264,7 +264,7 @@ def test_a_long_retry_after_is_left_to_the_worker(bank, ask, calls, header, at_l
 
 
 def test_a_short_retry_after_is_waited_for(bank, ask, monkeypatch):
-    waited = []
+    waited: list[float] = []
     monkeypatch.setattr("tenacity.nap.time.sleep", waited.append)
     bank.says(status=429, headers={"Retry-After": "7"})
     bank.says(json={"status": "approved"})
@@ -273,7 +273,7 @@ def test_a_short_retry_after_is_waited_for(bank, ask, monkeypatch):
 
 
 def test_repeats_wait_longer_each_time_between_4_and_10_seconds(bank, ask, monkeypatch):
-    waited = []
+    waited: list[float] = []
     monkeypatch.setattr("tenacity.nap.time.sleep", waited.append)
     monkeypatch.setattr(banesco_status, "RETRY_WAIT", (4.0, 10.0))
     bank.says(status=500)

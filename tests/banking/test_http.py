@@ -6,6 +6,7 @@ import gzip
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import requests
@@ -13,6 +14,7 @@ import responses
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.properties import calmly
 from webapp.banking.gateway import BankUnavailable, BankUnreadable
 from webapp.banking.http import MAX_ANSWER_BYTES, BankHttp, Reply, parse_retry_after
 from webapp.banking.sandbox.failures import Failure, Mode
@@ -49,6 +51,7 @@ def test_retry_after_is_read_as_a_number_or_a_date(header, seconds):
     assert parse_retry_after(header, NOW) == seconds
 
 
+@calmly
 @given(st.text(max_size=60))
 def test_no_retry_after_header_is_ever_an_error(header):
     seconds = parse_retry_after(header, NOW)
@@ -155,11 +158,11 @@ def test_tls_is_always_verified_by_the_bundle_where_one_is_set(tmp_path, monkeyp
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     bundle = tmp_path / "ca.pem"
-    seen = []
+    seen: list[Any] = []
     responses.get(URL, json={})
     for http in (BankHttp(), BankHttp(ca_bundle=bundle)):
         http.send("GET", URL, seconds=1, headers={})
-        seen.append(responses.calls[-1].request.req_kwargs["verify"])
+        seen.append(vars(responses.calls[-1].request)["req_kwargs"]["verify"])
     assert seen == [True, str(bundle)]
 
 

@@ -43,16 +43,20 @@ def calls() -> NotedCalls:
 
 
 @pytest.fixture
-def make(tmp_path):
+def timer() -> Timer:
+    return Timer()
+
+
+@pytest.fixture
+def make(tmp_path, timer):
     """Makes sources of tokens that share a cache, a folder and a clock."""
-    cache, timer = SimpleCache(), Timer()
+    cache = SimpleCache()
 
     def source(**changes: str) -> TokenSource:
         return TokenSource(
             access(**changes), http=BankHttp(), cache=cache, lock_folder=tmp_path, timer=timer
         )
 
-    source.timer = timer
     return source
 
 
@@ -75,13 +79,13 @@ def test_the_form_of_client_credentials_is_sent(bank, make, calls):
     )
 
 
-def test_one_token_serves_all_until_shortly_before_its_end(bank, make, calls):
+def test_one_token_serves_all_until_shortly_before_its_end(bank, make, calls, timer):
     hand_out(bank, expires_in=300)
     source, another = make(), make()
     assert source.token(calls=calls, seconds=5) == "token-1"
-    make.timer.now += 300 - REFRESH_BEFORE - 1
+    timer.now += 300 - REFRESH_BEFORE - 1
     assert another.token(calls=calls, seconds=5) == "token-1"
-    make.timer.now += 1
+    timer.now += 1
     assert source.token(calls=calls, seconds=5) == "token-2"
     assert another.token(calls=calls, seconds=5) == "token-2"
 

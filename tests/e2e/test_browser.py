@@ -17,10 +17,16 @@ from webapp.development.demo import DEMO_PASSWORD
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 CHROMIUM = Path(os.environ.get("CHROMIUM") or "/usr/bin/chromium")
-QUIET = (
-    "--no-sandbox --headless --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-).split()
+QUIET = [
+    "--no-sandbox",
+    "--headless",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 SIZES = {"desktop": (1280, 900), "phone": (360, 740)}
 STATUSES = {
     "600": "En proceso",
@@ -61,7 +67,7 @@ def open_page(chromium: Browser, processes: Processes) -> Iterator[Opener]:
             base_url=processes.web_url,
             locale="es-VE",
             viewport={"width": width, "height": height},
-            **options,  # type: ignore[arg-type]
+            **options,
         )
         contexts.append(context)
         context.set_default_timeout(10_000)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from cachelib import SimpleCache
 
@@ -25,7 +26,7 @@ CLAIM = Claim(reference="100000123", bank=BankType.BANESCO)
 
 def access(**changes: str) -> BankAccess:
     """How to reach the bank of the tests."""
-    usual = {
+    usual: dict[str, Any] = {
         "environment": "qa",
         "api_url": API_URL,
         "auth_url": AUTH_URL,

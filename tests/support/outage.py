@@ -30,7 +30,11 @@ class Relay:
     @property
     def url(self) -> str:
         """The address of the same database through the relay."""
-        query = {name: value for name, value in self._target.query.items() if name not in ("host", "port")}
+        query = {
+            name: value
+            for name, value in self._target.query.items()
+            if name not in ("host", "port")
+        }
         through: URL = self._target.set(host="127.0.0.1", port=self.port, query=query)
         return through.render_as_string(hide_password=False)
 

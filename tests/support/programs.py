@@ -62,7 +62,7 @@ def payment(**changes: Any) -> dict[str, Any]:
         **changes.pop("customer", {}),
     }
     return {
-        "transaction_id": f"HIS-{reference}",
+        "transaction_id": f"HIS-{payments.new_reference()}",
         "reference": reference,
         "bank": "MOBILE_TRANSFER",
         "customer": customer,

@@ -5,18 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Flask
 
-Result = TypeVar("Result")
 
-
-def together(app: Flask, actions: Sequence[Callable[[], Result]]) -> list[Result | Exception]:
+def together(app: Flask, actions: Sequence[Callable[[], Any]]) -> list[Any]:
     """Start all at once; what each returned or raised, in order."""
     gate = threading.Barrier(len(actions))
 
-    def run(action: Callable[[], Result]) -> Any:
+    def run(action: Callable[[], Any]) -> Any:
         with app.app_context():
             gate.wait(timeout=30)
             try:

@@ -20,6 +20,7 @@ from webapp.banking.gateway import (
     BankRefusedUs,
     BankUnavailable,
     BankUnreadable,
+    CallNotAllowed,
     Outcome,
 )
 from webapp.banking.models import BankCall
@@ -233,7 +234,7 @@ def test_a_payment_that_was_deleted_before_the_call_failed_is_left_alone(
 
     def ask(claim, *, calls, seconds, attempts):
         service.delete(actor=cast.supervisor.actor, row_id=payment.id, reason="Error")
-        raise error or checking.CallNotAllowed(clock.now())
+        raise error or CallNotAllowed(clock.now())
 
     monkeypatch.setattr(bank, "ask", ask)
     result = checking.check(payment.id, bank=connection)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.properties import calmly
 from webapp import formatting
 from webapp.transactions import identifiers
 from webapp.transactions.identifiers import Misspelt, Problem
@@ -184,6 +185,7 @@ def test_the_longest_name_is_kept_whole():
     assert identifiers.full_name("a" * 255) == "A" + "a" * 254
 
 
+@calmly
 @given(st.text(max_size=300))
 def test_a_name_that_was_stored_is_stored_the_same_again(text):
     try:
@@ -264,18 +266,21 @@ def test_the_payers_bank_is_one_of_the_list_or_none():
         assert problem_of(identifiers.payer_bank, wrong) is Problem.PAYER_BANK
 
 
+@calmly
 @given(st.sampled_from(identifiers.MOBILE_PREFIXES), st.integers(0, 9_999_999))
 def test_a_phone_that_was_shown_can_be_typed_again(prefix, number):
     stored = f"{prefix}{number:07}"
     assert identifiers.phone(formatting.phone(stored)) == stored
 
 
+@calmly
 @given(st.sampled_from("VE"), st.integers(1000, 99_999_999))
 def test_a_national_id_that_was_shown_can_be_typed_again(letter, number):
     stored = f"{letter}{number}"
     assert identifiers.national_id(formatting.national_id(stored)) == stored
 
 
+@calmly
 @given(st.text(max_size=40))
 def test_any_text_is_stored_in_canonical_spelling_or_refused(text):
     shapes = {

@@ -44,7 +44,7 @@ def test_a_move_is_allowed_only_if_it_is_in_the_table(cause, old, new):
 def test_what_is_final_is_neither_asked_about_nor_decided():
     assert FINAL.isdisjoint(CHECKABLE)
     assert FINAL.isdisjoint(DECIDABLE)
-    assert FINAL | CHECKABLE == set(Status)
+    assert set(Status) == FINAL | CHECKABLE
 
 
 @pytest.mark.parametrize("cause", [cause for cause in Cause if cause is not Cause.REOPENING])

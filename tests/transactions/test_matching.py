@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.properties import calmly
 from webapp.banking.gateway import BankType, Claim, Movement, MovementState, TransactionType
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.matching import Decision, ReasonCode, currency, decide, differences
@@ -34,6 +36,10 @@ FITTING = Movement(
     national_id="V9876543",
     transaction_type=TransactionType.TRANSACTION,
 )
+
+
+def nothing(field: str) -> dict[str, Any]:
+    return {field: None}
 
 
 def codes(decision: Decision) -> list[str]:
@@ -107,12 +113,12 @@ def test_an_unknown_word_beside_a_contradiction_is_told_to_the_reviewer():
     ["reference", "amount", "currency", "day", "phone", "national_id", "transaction_type"],
 )
 def test_a_field_that_is_absent_cannot_contradict(absent):
-    assert decide(CLAIM, [replace(FITTING, **{absent: None})], {}).status is Status.COMPLETED
+    assert decide(CLAIM, [replace(FITTING, **nothing(absent))], {}).status is Status.COMPLETED
 
 
 @pytest.mark.parametrize("undeclared", ["amount", "phone", "national_id", "operation_date"])
 def test_what_was_not_declared_cannot_be_contradicted(undeclared):
-    claim = replace(CLAIM, **{undeclared: None})
+    claim = replace(CLAIM, **nothing(undeclared))
     assert decide(claim, [FITTING], {}).status is Status.COMPLETED
 
 
@@ -208,6 +214,7 @@ claims = st.builds(
 held = st.dictionaries(st.sampled_from(["a", "b", "c", "d"]), st.just("P-HOLDER"))
 
 
+@calmly
 @given(claims, st.lists(movements, max_size=4), held)
 def test_nothing_completes_with_a_contradiction_a_doubt_or_a_used_movement(claim, shown, holders):
     decision = decide(claim, shown, holders)
@@ -222,6 +229,7 @@ def test_nothing_completes_with_a_contradiction_a_doubt_or_a_used_movement(claim
     assert len(others) <= 1 or len({m.identity for m in shown}) < len(shown)
 
 
+@calmly
 @given(claims, st.lists(movements, max_size=4, unique_by=lambda m: m.identity), held)
 def test_only_a_single_fitting_movement_decides_without_a_person(claim, shown, holders):
     decision = decide(claim, shown, holders)
@@ -233,6 +241,7 @@ def test_only_a_single_fitting_movement_decides_without_a_person(claim, shown, h
     assert decision.reasons
 
 
+@calmly
 @given(claims, st.lists(movements, max_size=4, unique_by=lambda m: m.identity), held)
 def test_the_order_in_which_the_bank_lists_does_not_matter(claim, shown, holders):
     forwards, backwards = (decide(claim, order, holders) for order in (shown, shown[::-1]))

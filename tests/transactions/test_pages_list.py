@@ -183,7 +183,9 @@ def test_the_list_is_cut_into_pages_that_keep_the_filter(app: Flask, cast: Cast,
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "99999999999999999999", "1e3", "%00", "2"])
-def test_a_page_that_there_is_not_is_no_fault(app: Flask, cast: Cast, cashier: Browser, number: str):
+def test_a_page_that_there_is_not_is_no_fault(
+    app: Flask, cast: Cast, cashier: Browser, number: str
+):
     payments.logged(cast.cashier)
     page = cashier.get(f"{LIST}?page={number}")
     assert page.status == 200

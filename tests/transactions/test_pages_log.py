@@ -188,7 +188,7 @@ def test_fields_sent_twice_or_as_files_are_no_fault_of_ours(cashier: Browser):
     broken = cashier._send(
         "post",
         NEW,
-        data=b"--x\r\nContent-Disposition: form-data; name=\"amount\"\r\n\r\n\xff\xfe",
+        data=b'--x\r\nContent-Disposition: form-data; name="amount"\r\n\r\n\xff\xfe',
         content_type="multipart/form-data; boundary=x",
         headers={"X-CSRFToken": token["csrf_token"]},
     )

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-from flask import Flask
 
 from tests.support import payments
 from tests.support.background import settle

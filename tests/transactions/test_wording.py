@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -152,7 +153,7 @@ def compared(transaction: Transaction) -> dict[str, tuple[str, str, str]]:
     }
 
 
-def after_answer(cast: Cast, payload: dict[str, object], **changes: object) -> Transaction:
+def after_answer(cast: Cast, payload: Mapping[str, object], **changes: object) -> Transaction:
     payment = payments.logged(cast.cashier, operation_date=date(2026, 11, 24), payer_bank="0102")
     service.record_answer(
         row_id=payment.id,

@@ -38,14 +38,13 @@ def today(day: date) -> Today:
     verified = db.session.execute(
         select(func.coalesce(func.sum(Transaction.amount), 0), func.count()).where(*of_the_day)
     ).one()
-    open_counts: dict[Status, int] = {
-        status: count
-        for status, count in db.session.execute(
+    open_counts: dict[Status, int] = dict(
+        db.session.execute(
             select(Transaction.status, func.count())
             .where(alive, Transaction.status.in_({Status.IN_PROGRESS, *DECIDABLE}))
             .group_by(Transaction.status)
         )
-    }
+    )
     oldest = db.session.scalar(
         select(func.min(Transaction.updated_at)).where(alive, Transaction.status.in_(DECIDABLE))
     )
