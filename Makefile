@@ -23,12 +23,11 @@ run: setup $(CATALOGS) ## Start everything on http://127.0.0.1:8000 (PORT choose
 test: setup $(CATALOGS) ## Run the whole test suite (ARGS="-k name" for a part of it)
 	@$(VENV) -m pytest $(if $(ARGS),$(ARGS),--cov)
 
-check: setup $(CATALOGS) ## Formatting, lint, types, templates, security, architecture, translations
+check: setup $(CATALOGS) ## Formatting, lint, types, security (ruff S), templates, architecture, translations
 	$(VENV) -m ruff format --check .
 	$(VENV) -m ruff check .
 	$(VENV) -m mypy
 	$(VENV) -m djlint templates --lint --quiet
-	$(VENV) -m bandit -q -c pyproject.toml -r webapp wsgi.py gunicorn.conf.py
 	$(VENV) -m pytest -q $(CHECK_TESTS)
 	@mkdir -p .data
 	$(VENV) -m babel.messages.frontend -q extract -F pyproject.toml -k _l -k lazy_gettext -o $(TEMPLATE) .

@@ -1,0 +1,107 @@
+"""Style sheet, script, icons and htmx: digested, immutable, and nothing else."""
+
+from __future__ import annotations
+
+import gzip
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from lucide import IconDoesNotExist
+
+from webapp import assets
+from webapp.permissions import access_of
+
+NAMES = ("app.css", "app.js", "htmx.js", "favicon.svg")
+
+
+@pytest.fixture(scope="module")
+def small_app() -> Flask:
+    """An application that has nothing but the assets."""
+    app = Flask(__name__, static_folder=None)
+    assets.init_app(app)
+    return app
+
+
+@pytest.fixture
+def client(small_app: Flask) -> FlaskClient:
+    return small_app.test_client()
+
+
+def url_of(app: Flask, name: str) -> str:
+    with app.test_request_context():
+        return assets.asset_url(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type", "words"),
+    [
+        ("app.css", "text/css; charset=utf-8", b"--accent"),
+        ("app.js", "text/javascript; charset=utf-8", b'"use strict"'),
+        ("htmx.js", "text/javascript; charset=utf-8", b"htmx"),
+        ("favicon.svg", "image/svg+xml", b"<svg"),
+    ],
+)
+def test_an_asset_is_served_for_ever_under_its_digest(
+    small_app: Flask, client: FlaskClient, name: str, content_type: str, words: bytes
+) -> None:
+    url = url_of(small_app, name)
+    assert re.fullmatch(rf"/assets/[0-9a-f]{{16}}/{re.escape(name)}", url)
+    answer = client.get(url)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == content_type
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert words in answer.data
+
+
+def test_a_slow_line_gets_the_compressed_bytes(small_app: Flask, client: FlaskClient) -> None:
+    url = url_of(small_app, "htmx.js")
+    plain = client.get(url)
+    packed = client.get(url, headers={"Accept-Encoding": "gzip, br"})
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == plain.data
+    assert len(packed.data) < len(plain.data) / 2
+    assert plain.vary.as_set() == packed.vary.as_set() == {"accept-encoding"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_another_digest_is_not_found(client: FlaskClient, name: str) -> None:
+    assert client.get(f"/assets/{'0' * 16}/{name}").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["app.py", "..%2fwsgi.py", "../wsgi.py", "htmx.min.js", ".env"])
+def test_only_the_allowed_files_are_served(
+    small_app: Flask, client: FlaskClient, name: str
+) -> None:
+    digest = url_of(small_app, "app.css").split("/")[2]
+    assert client.get(f"/assets/{digest}/{name}").status_code == 404
+    with small_app.test_request_context(), pytest.raises(KeyError):
+        assets.asset_url(name)
+
+
+def test_the_route_is_public() -> None:
+    access = access_of(assets.serve)
+    assert access is not None and access.public
+
+
+def test_an_icon_is_silent_unless_it_is_named() -> None:
+    silent = assets.icon("check")
+    assert silent.startswith("<svg") and 'class="icon"' in silent
+    assert 'aria-hidden="true"' in silent and "role=" not in silent
+    named = assets.icon("check", label='Verificado "sí" & <b>')
+    assert 'role="img"' in named and "aria-hidden" not in named
+    assert 'aria-label="Verificado &#34;sí&#34; &amp; &lt;b&gt;"' in named
+
+
+def test_an_unknown_icon_is_a_mistake_that_shows() -> None:
+    with pytest.raises(IconDoesNotExist):
+        assets.icon("no-such-icon")
+
+
+def test_nothing_of_ours_needs_an_inline_style_script_or_eval() -> None:
+    script = (assets.STATIC_FOLDER / "app.js").read_text()
+    for forbidden in ("eval(", "new Function", "innerHTML", 'setAttribute("style"', ".style."):
+        assert forbidden not in script
+    assert "url(" not in (assets.STATIC_FOLDER / "app.css").read_text()
