@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import Context
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,8 @@ from webapp.transactions.models import Transaction
 
 
 def run(app: Flask, *words: str, typed: str = "") -> Result:
-    return app.test_cli_runner().invoke(args=list(words), input=typed)
+    # In a context of its own: the command must make its own application context.
+    return Context().run(app.test_cli_runner().invoke, args=list(words), input=typed)
 
 
 def create(app: Flask, email: str, *, role: str = "cashier", password: str = "a new password"):
@@ -107,8 +109,13 @@ def test_demo_data_can_be_made_again_and_again(app: Flask):
 
 @pytest.mark.parametrize("command", [("demo-data",), ("sandbox", "--port", "0")])
 def test_production_refuses_what_is_for_development(
-    app: Flask, database_url: str, tmp_path: Path, command: tuple[str, ...]
+    app: Flask,
+    database_url: str,
+    tmp_path: Path,
+    command: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    monkeypatch.setenv("ENVIRONMENT", "production")
     production = create_app(
         Settings.from_environment(
             {

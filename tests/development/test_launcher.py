@@ -119,6 +119,66 @@ def test_a_follower_ends_with_the_one_it_follows():
         leader.wait()
 
 
+# A launcher of small programs in the place of web, worker and sandbox.
+SMALL = """
+import signal, sys
+from webapp.development.launcher import Processes
+processes = Processes(address="http://127.0.0.1:1", sandbox_port=1, database=None)
+for number, command in enumerate(sys.argv[1:]):
+    processes.add_process(f"p{number}", command)
+sys.exit(processes.run())
+"""
+
+
+@contextlib.contextmanager
+def small_launcher(*commands: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SMALL, *commands],
+        cwd=PROJECT_ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.processes
+def test_one_process_that_ends_by_itself_ends_all_and_that_is_a_failure():
+    with small_launcher("sleep 100", "echo no luck; exit 3") as process:
+        output, _ = process.communicate(timeout=30)
+        assert process.returncode == 1
+        assert "no luck" in output
+        assert "A process ended by itself" in output
+
+
+@pytest.mark.processes
+def test_a_process_that_ignores_the_wish_is_killed():
+    with small_launcher("trap '' TERM; echo deaf; while true; do sleep 0.2; done") as process:
+        assert process.stdout
+        while "deaf" not in process.stdout.readline():
+            pass
+        started = time.monotonic()
+        process.terminate()
+        process.communicate(timeout=30)
+        assert process.returncode == 0
+        assert time.monotonic() - started < 10
+
+
+@pytest.mark.processes
+def test_all_ends_when_nobody_reads_the_output_any_more():
+    with small_launcher("echo up; exec sleep 100") as process:
+        assert process.stdout
+        while "up" not in process.stdout.readline():
+            pass
+        process.stdout.close()
+        assert process.wait(timeout=20) == 0
+        process.stdout = None
+
+
 class Running:
     """`make run` without make, on data and ports of its own."""
 

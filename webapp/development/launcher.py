@@ -5,6 +5,7 @@ import errno
 import fcntl
 import multiprocessing
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -124,7 +125,7 @@ class Processes(Manager):  # type: ignore[misc]
         # Only now: a process with threads should not fork.
         if "MAKELEVEL" in os.environ:
             lifeline.follow(os.getppid())
-        for work in (self._tell_when_ready, self._keep_database):
+        for work in (self._tell_when_ready, self._keep_database, self._notice_hangup):
             helper = threading.Thread(target=work, daemon=True)
             self._helpers.append(helper)
             helper.start()
@@ -160,6 +161,16 @@ class Processes(Manager):  # type: ignore[misc]
                 answer = str(error)
             if time.monotonic() > until:
                 print(f"Still not ready after {READY_SECONDS:.0f} s: {answer}", file=sys.stderr)
+                return
+
+    def _notice_hangup(self) -> None:
+        # Make passes the signal on only when it is SIGTERM, and waits for us.
+        output = select.poll()
+        output.register(1, 0)
+        while not self._over.wait(0.5):
+            if any(event & (select.POLLHUP | select.POLLERR) for _, event in output.poll(0)):
+                _mute()
+                self._output_is_gone()
                 return
 
     def _keep_database(self) -> None:

@@ -18,7 +18,7 @@ ICONS = {
     Status.IN_PROGRESS: "clock",
     Status.COMPLETED: "circle-check",
     Status.TO_REVIEW: "triangle-alert",
-    Status.UNKNOWN: "circle-help",
+    Status.UNKNOWN: "circle-question-mark",
     Status.CANCELED: "circle-x",
 }
 
@@ -55,6 +55,8 @@ def comparison(transaction: Transaction) -> list[ComparedField]:
         name: str, declared: str, bank: str | None, code: ReasonCode | None = None
     ) -> ComparedField:
         state = _state(declared, bank, code is not None and code.value in differing)
+        if code is None and state == "same":
+            state = "empty"  # shown side by side, never compared
         return ComparedField(str(wording.FIELDS[name]), declared, bank or formatting.NOTHING, state)
 
     t = transaction
