@@ -31,7 +31,7 @@ check: setup $(CATALOGS) ## Formatting, lint, types, security (ruff S), template
 	$(VENV) -m pytest -q $(CHECK_TESTS)
 	@mkdir -p .data
 	$(VENV) -m babel.messages.frontend -q extract -F pyproject.toml -k _l -k lazy_gettext -o $(TEMPLATE) .
-	test ! -d translations || \
+	test ! -d translations/en || \
 		$(VENV) -m babel.messages.frontend update --check -N --omit-header -i $(TEMPLATE) -d translations
 
 format: setup ## Format the Python code

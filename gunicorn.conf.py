@@ -5,16 +5,12 @@ and WEB_CONCURRENCY (processes) come from the environment. The application logs 
 """
 
 import os
-import shutil
 import tempfile
 from typing import Any
 
 _host = os.environ.get("HOST") or "127.0.0.1"
-bind = (
-    f"[{_host}]:{os.environ.get('PORT') or 8000}"
-    if ":" in _host
-    else f"{_host}:{os.environ.get('PORT') or 8000}"
-)
+_port = os.environ.get("PORT") or "8000"
+bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 worker_class = "gthread"
 threads = 8
@@ -32,19 +28,28 @@ control_socket_disable = True
 
 def on_starting(server: Any) -> None:
     """Before any worker: an empty folder for the counters that the workers share."""
-    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    if folder:
-        os.makedirs(folder, exist_ok=True)
-        for entry in os.scandir(folder):
-            if entry.name.endswith(".db"):
-                os.unlink(entry)
-    else:
-        server.areamedica_metrics = tempfile.mkdtemp(prefix="areamedica-metrics-")
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = server.areamedica_metrics
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or _metrics_folder()
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    os.makedirs(folder, exist_ok=True)
+    for entry in os.scandir(folder):
+        if entry.name.endswith(".db"):
+            os.unlink(entry)
     if os.environ.get("SUPERVISOR_PID"):
         from webapp.development.lifeline import follow_supervisor
 
         follow_supervisor()
+
+
+def _metrics_folder() -> str:
+    checkout = os.path.dirname(os.path.abspath(__file__))
+    data = os.path.join(checkout, os.environ.get("DATA_DIR") or ".data")
+    try:
+        os.makedirs(data, exist_ok=True)
+    except OSError:
+        data = ""
+    if not os.access(data, os.W_OK):
+        return tempfile.mkdtemp(prefix="areamedica-metrics-")
+    return os.path.join(data, f"metrics-{_port}")
 
 
 def child_exit(server: Any, worker: Any) -> None:
@@ -52,10 +57,3 @@ def child_exit(server: Any, worker: Any) -> None:
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
-
-
-def on_exit(server: Any) -> None:
-    """Remove the folder that we made."""
-    folder = getattr(server, "areamedica_metrics", None)
-    if folder:
-        shutil.rmtree(folder, ignore_errors=True)

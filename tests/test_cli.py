@@ -107,7 +107,7 @@ def test_demo_data_can_be_made_again_and_again(app: Flask):
     assert queries.user_by_email("cajera@demo.test")
 
 
-@pytest.mark.parametrize("command", [("demo-data",), ("sandbox", "--port", "0")])
+@pytest.mark.parametrize("command", [("sandbox", "--port", "0")])
 def test_production_refuses_what_is_for_development(
     app: Flask,
     database_url: str,

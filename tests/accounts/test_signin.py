@@ -258,7 +258,7 @@ def test_a_stale_form_says_so_and_keeps_the_email(
     sent = {"email": cast.cashier.email, "password": PASSWORD, **token}
     page = Page(anyone._send("post", "/login", data=sent)).insist()
     assert page.status == 400
-    assert "venció" in page.text
+    assert "abierta demasiado tiempo" in page.text
     assert "CSRF" not in page.text
     assert page.inputs["email"] == cast.cashier.email
     assert sign_in(anyone, cast.cashier.email).status == 303

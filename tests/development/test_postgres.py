@@ -210,9 +210,10 @@ def test_a_stale_lock_file_is_not_believed(data_dir, server, content):
     server.release()
     cluster = postgres._Cluster.locate(data_dir)
     stale = content.format(alive=os.getpid())  # Alive, but no server of this data.
-    postgres._ensure_folder(cluster.sockets, cluster.user, 0o700)
-    (cluster.path / "postmaster.pid").write_text(stale)
-    cluster._socket_lock.write_text(stale)
+    with postgres._start_lock(data_dir):
+        postgres._ensure_folder(cluster.sockets, cluster.user, 0o700)
+        (cluster.path / "postmaster.pid").write_text(stale)
+        cluster._socket_lock.write_text(stale)
     assert ask(server.acquire(), "SELECT 1") == 1
 
 

@@ -38,13 +38,13 @@ def today(day: date) -> Today:
     verified = db.session.execute(
         select(func.coalesce(func.sum(Transaction.amount), 0), func.count()).where(*of_the_day)
     ).one()
-    open_counts: dict[Status, int] = dict(
-        db.session.execute(
-            select(Transaction.status, func.count())
-            .where(alive, Transaction.status.in_({Status.IN_PROGRESS, *DECIDABLE}))
-            .group_by(Transaction.status)
-        )
+    # Row by row: dict() would take a result, which has keys, for a mapping.
+    open_rows = db.session.execute(
+        select(Transaction.status, func.count())
+        .where(alive, Transaction.status.in_({Status.IN_PROGRESS, *DECIDABLE}))
+        .group_by(Transaction.status)
     )
+    open_counts: dict[Status, int] = dict(open_rows.tuples().all())
     oldest = db.session.scalar(
         select(func.min(Transaction.updated_at)).where(alive, Transaction.status.in_(DECIDABLE))
     )
