@@ -31,10 +31,6 @@ def login() -> ResponseReturnValue:
         return render_template("accounts/login.html", form=form)
     if not form.validate():
         stale = bool(form.csrf_token.errors)
-        if stale:
-            form.csrf_token.errors = [
-                _("El formulario venció. Escriba su contraseña y envíelo de nuevo.")
-            ]
         return render_template("accounts/login.html", form=form), 400 if stale else 422
     try:
         user = service.authenticate(email=form.email.data or "", password=form.password.data or "")

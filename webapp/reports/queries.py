@@ -38,13 +38,13 @@ def today(day: date) -> Today:
     verified = db.session.execute(
         select(func.coalesce(func.sum(Transaction.amount), 0), func.count()).where(*of_the_day)
     ).one()
-    # Row by row: dict() would take a result, which has keys, for a mapping.
     open_rows = db.session.execute(
         select(Transaction.status, func.count())
         .where(alive, Transaction.status.in_({Status.IN_PROGRESS, *DECIDABLE}))
         .group_by(Transaction.status)
     )
-    open_counts: dict[Status, int] = dict(open_rows.tuples().all())
+    # Row by row: dict() takes a result, which has keys, for a mapping, and tuples() is deprecated.
+    open_counts: dict[Status, int] = {row[0]: row[1] for row in open_rows}
     oldest = db.session.scalar(
         select(func.min(Transaction.updated_at)).where(alive, Transaction.status.in_(DECIDABLE))
     )
