@@ -340,6 +340,15 @@ class TestDeciding:
         db.session.rollback()
         assert decide(cast.other_supervisor, payment).is_final
 
+    def test_a_later_correction_by_somebody_else_does_not_free_an_earlier_editor(self, cast: Cast):
+        payment = to_review(cast.cashier)
+        correct(cast.supervisor, payment, full_name="Otra Persona")
+        correct(cast.cashier, payments.reread(payment), concept="Otro concepto")
+        with pytest.raises(Forbidden, match="own_transaction"):
+            decide(cast.supervisor, payment)
+        db.session.rollback()
+        assert decide(cast.other_supervisor, payment).is_final
+
     @pytest.mark.parametrize("name", ["cashier", "other_cashier", "integrator"])
     def test_only_those_who_review_decide(self, cast: Cast, name):
         payment = to_review(cast.cashier)

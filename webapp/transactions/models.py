@@ -148,6 +148,16 @@ class Transaction(Base):
     def is_final(self) -> bool:
         return self.status in FINAL
 
+    @property
+    def edited_by(self) -> set[str]:
+        """The ids of everybody who ever declared something of it, however many came after them."""
+        return {*self.metadata_.get("edited_by", []), str(self.updated_by)}
+
+    def remember_editor(self, user_id: uuid.UUID | None) -> None:
+        """Add somebody to `edited_by`."""
+        editors = self.edited_by | {str(user_id)}
+        self.metadata_ = {**self.metadata_, "edited_by": sorted(editors)}
+
     def as_claim(self) -> Claim:
         """What the bank is asked about."""
         return Claim(

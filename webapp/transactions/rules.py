@@ -59,7 +59,7 @@ def why_not_decide(actor: Actor, transaction: Transaction) -> str | None:
         return _("Solo un supervisor puede decidir este pago.")
     if actor.id == transaction.created_by:
         return _("Usted registró este pago: debe decidirlo otra persona.")
-    if actor.id == transaction.updated_by:
+    if str(actor.id) in transaction.edited_by:
         return _("Usted corrigió este pago: debe decidirlo otra persona.")
     return None
 

@@ -232,6 +232,7 @@ def correct(
         return queries.by_id(row_id)
     old_status = transaction.status
     _declare_again(transaction, details, ask_again=bool(changes.keys() - NOT_ASKED))
+    transaction.remember_editor(actor.id)
     transaction.updated_by = actor.id
     transaction.version += 1
     _event(transaction, old_status, actor, None, changes=changes)
