@@ -14,7 +14,7 @@ CATALOGUE = PROJECT_ROOT / "translations/en/LC_MESSAGES/messages.mo"
 @pytest.mark.parametrize("wanted", ["", "es", "es-VE", "de", "xx;q=0", "en;q=0.5, es", "ñ,,;;q="])
 def test_spanish_is_spoken_unless_english_is_preferred(anyone: Browser, wanted: str):
     header = wanted.encode().decode("latin-1")
-    page = anyone.get("/login", **{"Accept-Language": header} if wanted else {})
+    page = anyone.get("/login", headers={"Accept-Language": header} if wanted else {})
     assert '<html lang="es">' in page.source
     assert "Contraseña" in page.text
 
@@ -22,11 +22,11 @@ def test_spanish_is_spoken_unless_english_is_preferred(anyone: Browser, wanted: 
 @pytest.mark.skipif(not CATALOGUE.exists(), reason="the English catalogue is not compiled")
 @pytest.mark.parametrize("wanted", ["en", "en-US,en;q=0.9,es;q=0.8"])
 def test_english_is_spoken_to_who_prefers_it(anyone: Browser, wanted: str):
-    page = anyone.get("/login", **{"Accept-Language": wanted})
+    page = anyone.get("/login", headers={"Accept-Language": wanted})
     assert '<html lang="en">' in page.source
     assert "Password" in page.text
     assert "Contraseña" not in page.text
-    missing = anyone.get("/no-existe", **{"Accept-Language": wanted})
+    missing = anyone.get("/no-existe", headers={"Accept-Language": wanted})
     assert "no existe" not in missing.text
 
 

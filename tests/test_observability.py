@@ -76,7 +76,7 @@ def test_a_line_never_shows_the_path_of_an_unknown_page(anyone: Browser):
 
 
 def test_a_request_id_that_makes_sense_is_kept(anyone: Browser):
-    page = anyone.get("/health", **{"X-Request-ID": "gateway-0123.abc_9"})
+    page = anyone.get("/health", headers={"X-Request-ID": "gateway-0123.abc_9"})
     assert page.response.headers["X-Request-ID"] == "gateway-0123.abc_9"
 
 
@@ -85,7 +85,7 @@ def test_a_request_id_that_makes_sense_is_kept(anyone: Browser):
 )
 def test_a_request_id_that_makes_no_sense_is_replaced(anyone: Browser, given: str):
     header = given.encode("utf-8").decode("latin-1")
-    page = anyone.get("/health", **{"X-Request-ID": header})
+    page = anyone.get("/health", headers={"X-Request-ID": header})
     assert re.fullmatch(r"[0-9a-f]{32}", page.response.headers["X-Request-ID"])
 
 

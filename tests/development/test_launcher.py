@@ -27,7 +27,7 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def checkout(tmp_path, monkeypatch) -> Path:
+def checkout(tmp_path: Path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -62,7 +62,7 @@ def test_a_second_launcher_on_the_same_data_is_refused(checkout):
 
 def test_refusals_end_with_one_line_and_no_traceback(monkeypatch, capsys):
     monkeypatch.setenv("PORT", "abc")
-    monkeypatch.setattr(launcher.signal, "signal", lambda *_: None)
+    monkeypatch.setattr("webapp.development.launcher.signal.signal", lambda *_: None)
     assert launcher.main() == 1
     assert capsys.readouterr().err == "PORT must be a number from 1 to 65535, not 'abc'.\n"
 
@@ -216,7 +216,7 @@ class Running:
             contextlib.suppress(OSError),
             urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/ready", timeout=5) as ok,
         ):
-            return ok.status == 200
+            return bool(ok.status == 200)
         return False
 
     def processes(self) -> list[str]:

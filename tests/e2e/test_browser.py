@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -61,7 +62,7 @@ def open_page(chromium: Browser, processes: Processes) -> Iterator[Opener]:
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def opened(person: Visitor | None = None, *, size: str = "desktop", **options: object) -> Page:
+    def opened(person: Visitor | None = None, *, size: str = "desktop", **options: Any) -> Page:
         width, height = SIZES[size]
         context = chromium.new_context(
             base_url=processes.web_url,

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextvars import Context
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -32,7 +33,7 @@ def quiet(bank: FakeGateway) -> Iterator[None]:
     settle()
 
 
-def doubtful(app: Flask, bank: FakeGateway, person: Person, **changes: object) -> Transaction:
+def doubtful(app: Flask, bank: FakeGateway, person: Person, **changes: Any) -> Transaction:
     """A payment for which the bank shows another amount."""
     payment = payments.logged(person, **changes)
     bank.will_answer(answer(movement(payment, amount=Decimal("1000.00"))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from contextvars import Context
 from html.parser import HTMLParser
 from typing import Any
@@ -87,9 +88,11 @@ class Browser:
         assert answer.status == 303, answer.text
         return self
 
-    def get(self, url: str, *, htmx: bool = False, **headers: str) -> Page:
+    def get(
+        self, url: str, *, htmx: bool = False, headers: Mapping[str, str] | None = None
+    ) -> Page:
         """A page as answered; whole pages are held to what every page owes."""
-        sent = {"HX-Request": "true", **headers} if htmx else headers
+        sent = {**(headers or {}), **({"HX-Request": "true"} if htmx else {})}
         page = Page(self._send("get", url, headers=sent))
         if page.status < 300 and not htmx and "text/html" in page.response.content_type:
             page.insist()

@@ -203,7 +203,7 @@ def test_htmx_gets_only_the_rows(three: None, cashier: Browser):
     assert names(part) == ["B"]
     assert "<html" not in part.source
     assert part.source.lstrip().startswith("<section")
-    boosted = cashier.get(LIST, htmx=True, **{"HX-Boosted": "true"})
+    boosted = cashier.get(LIST, htmx=True, headers={"HX-Boosted": "true"})
     assert "<html" in boosted.source
     wrong = cashier.get(f"{LIST}?status=PAID", htmx=True)
     assert wrong.status == 422
