@@ -10,7 +10,7 @@ from webapp.banking.banesco_status import BanescoStatus
 from webapp.banking.calls import CallPolicy, DatabaseCallLog
 from webapp.banking.gateway import BankGateway
 from webapp.banking.http import BankHttp
-from webapp.banking.oauth import TokenCache, TokenSource
+from webapp.banking.oauth import TokenCache, TokenSource, TokenStyle
 from webapp.config import Settings, SettingsError
 
 
@@ -38,7 +38,15 @@ def connect(settings: Settings, cache: TokenCache) -> BankConnection:
         raise SettingsError("BANESCO_API=confirmation is not available yet: use status.")
     http = BankHttp(ca_bundle=settings.banesco_ca_bundle)
     tokens = TokenSource(
-        settings.bank, http=http, cache=cache, lock_folder=settings.data_dir / "locks"
+        settings.bank,
+        http=http,
+        cache=cache,
+        lock_folder=settings.data_dir / "locks",
+        style=TokenStyle(
+            grant_type=settings.banesco_grant_type,
+            client_auth=settings.banesco_client_auth,
+            scope=settings.banesco_scope,
+        ),
     )
     gateway = BanescoStatus(
         api_url=settings.bank.api_url, tokens=tokens, http=http, timeout=settings.banesco_timeout

@@ -6,11 +6,13 @@ import fcntl
 import hashlib
 import os
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from webapp.banking.gateway import (
     BankRateLimited,
@@ -40,6 +42,32 @@ class TokenCache(Protocol):
 
 
 @dataclass(frozen=True)
+class TokenStyle:
+    """How a client asks for its token: banks differ (BANESCO.md, dialect `confirmation`)."""
+
+    grant_type: str = "client_credentials"
+    """`client_credentials`, or `password` with the client's id and secret as user and password."""
+    client_auth: str = "body"
+    """Where the client's id and secret stand: `body`, or `basic` for HTTP Basic."""
+    scope: str = ""
+
+    def request(self, access: BankAccess) -> tuple[dict[str, str], dict[str, str]]:
+        """The form and the headers of the request for a token."""
+        form: dict[str, str] = {"grant_type": self.grant_type}
+        headers: dict[str, str] = {}
+        if self.grant_type == "password":
+            form |= {"username": access.client_id, "password": access.client_secret}
+        if self.client_auth == "basic":
+            pair = f"{quote(access.client_id, safe='')}:{quote(access.client_secret, safe='')}"
+            headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
+        else:
+            form |= {"client_id": access.client_id, "client_secret": access.client_secret}
+        if self.scope:
+            form["scope"] = self.scope
+        return form, headers
+
+
+@dataclass(frozen=True)
 class _Token:
     value: str
     lifetime: int
@@ -55,12 +83,14 @@ class TokenSource:
         http: BankHttp,
         cache: TokenCache,
         lock_folder: Path,
+        style: TokenStyle = TokenStyle(),
         timer: Callable[[], float] = time.time,
     ) -> None:
         self._access = access
         self._http = http
         self._cache = cache
         self._timer = timer
+        self._style = style
         # Another client or another address must never be handed this one's token.
         who = "|".join(
             (access.environment, access.auth_url, access.client_id, access.client_secret)
@@ -104,15 +134,11 @@ class TokenSource:
             os.close(handle)
 
     def _fetch(self, calls: CallLog, seconds: float) -> _Token:
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": self._access.client_id,
-            "client_secret": self._access.client_secret,
-        }
-        record = CallRecord(operation="token", request={"grant_type": form["grant_type"]})
+        form, headers = self._style.request(self._access)
+        record = CallRecord(operation="token", request={"grant_type": self._style.grant_type})
         with calls.call(record):
             reply = self._http.send(
-                "POST", self._access.auth_url, seconds=seconds, headers={}, form=form
+                "POST", self._access.auth_url, seconds=seconds, headers=headers, form=form
             )
             record.http_status = reply.status
             token = _read_token(reply)
