@@ -49,7 +49,7 @@ ELSEWHERE = Path("/var/tmp")  # noqa: S108 - likewise; unlike /tmp it survives a
 
 SETTINGS = {
     "listen_addresses": "",
-    "max_connections": "100",
+    "max_connections": "200",
     "shared_buffers": "64MB",
     "timezone": "UTC",
     "log_timezone": "UTC",
