@@ -136,12 +136,12 @@ class PaymentForm(FlaskForm):
     )
     concept = TextAreaField(
         wording.FIELDS["concept"],
-        description=_l("Opcional, hasta 500 caracteres"),
+        description=_l("Hasta 500 caracteres"),
         validators=[Spelled(identifiers.concept, optional=True)],
     )
     transaction_id = StringField(
         _l("Identificador propio"),
-        description=_l("Opcional. En blanco, el sistema asigna uno"),
+        description=_l("En blanco, el sistema asigna uno"),
         validators=[Spelled(identifiers.transaction_id, optional=True)],
     )
     transaction_type = SelectField(
