@@ -52,6 +52,8 @@ class Spelled:
         try:
             field.canonical = self.read(text)
         except Misspelt as error:
+            if error.problem is Problem.MISSING:
+                raise StopValidation(wording.missing(field.name)) from None
             digits = form.requirements.reference_digits if field.name == "reference" else (9, 9)
             raise StopValidation(wording.misspelling(error.problem, digits)) from None
 
@@ -181,7 +183,7 @@ class PaymentForm(FlaskForm):
 
     def validate_amount(self, field: Any) -> None:
         if not (field.data or "").strip():
-            raise StopValidation(wording.misspelling(Problem.MISSING))
+            raise StopValidation(wording.missing(field.name))
         try:
             field.canonical = parse_amount(field.data)
         except InvalidAmount as error:

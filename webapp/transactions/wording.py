@@ -103,6 +103,23 @@ def misspelling(problem: Problem, digits: tuple[int, int] = (9, 9)) -> str:
     return str(_MISSPELLINGS[problem])
 
 
+_EXAMPLES = {
+    "reference": "123456789",
+    "amount": "1.234,56",
+    "full_name": "María D'Angelo",
+    "national_id": "V-12.345.678",
+    "phone": "0414-1234567",
+}
+
+
+def missing(field: str) -> str:
+    """That a field is empty, and how it should look."""
+    example = _EXAMPLES.get(field)
+    if example is None:
+        return str(_MISSPELLINGS[Problem.MISSING])
+    return _("Falta este dato. Escríbalo como %(example)s.", example=example)
+
+
 def amount_problem(problem: AmountProblem) -> str:
     """What is wrong with an amount and how it should look."""
     return str(_AMOUNTS[problem])
