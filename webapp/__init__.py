@@ -35,6 +35,7 @@ from webapp.development.postgres import EmbeddedPostgres
 from webapp.extensions import cache, csrf, db, htmx, migrate
 from webapp.reports.views import bp as reports_pages
 from webapp.reviews.views import bp as reviews_pages
+from webapp.shared_cache import SharedCache
 from webapp.transactions import queries as transaction_queries
 from webapp.transactions.views import bp as transactions_pages
 
@@ -64,7 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     signin.init_app(app)
     permissions.init_app(app, pages=signin.PagesGate(), api=ApiGate())
     limits.init_app(app, settings)
-    bank = connection.connect(settings, cache)
+    bank = connection.connect(settings, SharedCache(cache))
     app.extensions["bank"] = bank
     navigation.init_app(
         app,
@@ -95,7 +96,12 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
 def _cache_config(settings: Settings) -> dict[str, object]:
     common: dict[str, object] = {"CACHE_DEFAULT_TIMEOUT": settings.cache_ttl}
     if settings.redis_url:
-        return {**common, "CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": settings.redis_url}
+        return {
+            **common,
+            "CACHE_TYPE": "RedisCache",
+            "CACHE_REDIS_URL": settings.redis_url,
+            "CACHE_OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+        }
     folder = str(settings.data_dir / "cache")
     return {**common, "CACHE_TYPE": "FileSystemCache", "CACHE_DIR": folder}
 

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+import structlog
 from flask import Flask
+
+log = structlog.get_logger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,6 +39,10 @@ class BoundedPool:
             try:
                 with app.app_context():
                     return work(*args, **kwargs)
+            except Exception as error:
+                # Often nobody waits for the result, so nobody else would ever hear of it.
+                log.error("background_failed", exc_info=error)
+                raise
             finally:
                 self._free.release()
 

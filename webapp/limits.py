@@ -107,7 +107,7 @@ def forget_expired() -> None:
 
 
 def _digest(key: str) -> str:
-    # Keys hold e-mails and addresses: only their digest is kept.
+    # Keys hold e-mails and addresses: only their digest is kept, in Redis as in PostgreSQL.
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
@@ -118,7 +118,8 @@ def _address() -> str:
 def _account() -> str:
     given: Any = request.get_json(silent=True) if request.is_json else request.form
     email = given.get("email") if hasattr(given, "get") else None
-    return f"{_address()} {str(email or '').strip().lower()[:255]}"
+    account = _digest(str(email or "").strip().lower()[:255])
+    return f"{_address()} {account}"
 
 
 def _failed(response: Response) -> bool:

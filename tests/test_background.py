@@ -1,0 +1,41 @@
+"""Work that nobody waits for: bounded, and never failing in silence."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from flask import Flask, current_app
+
+from tests.support.background import settle
+from tests.support.logs import watched
+from webapp.background import BoundedPool
+
+
+def test_more_work_than_places_is_refused_and_never_queued() -> None:
+    app, pool, gate = Flask(__name__), BoundedPool(size=2), threading.Event()
+    running = [pool.submit(app, gate.wait, 10) for _ in range(2)]
+    assert all(running)
+    assert pool.submit(app, gate.wait, 10) is None
+    gate.set()
+    for work in running:
+        assert work is not None and work.result(10)
+    again = pool.submit(app, lambda: current_app.name)
+    assert again is not None and again.result(10) == app.name
+
+
+def test_work_that_fails_is_heard_of_and_gives_its_place_back(app: Flask) -> None:
+    pool = BoundedPool(size=1)
+
+    def fail() -> None:
+        raise RuntimeError("0414-1234567")
+
+    with watched() as lines:
+        for _ in range(2):
+            work = pool.submit(app, fail)
+            assert work is not None
+            with pytest.raises(RuntimeError):
+                work.result(10)
+            settle(pool)
+    assert len(lines.entries("background_failed")) == 2
+    assert "0414-1234567" not in lines.text
