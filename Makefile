@@ -30,16 +30,15 @@ check: setup $(CATALOGS) ## Formatting, lint, types, security (ruff S), template
 	$(VENV) -m djlint templates --lint --quiet
 	$(VENV) -m pytest -q $(CHECK_TESTS)
 	@mkdir -p .data
-	$(VENV) -m babel.messages.frontend -q extract -F pyproject.toml -k _l -k lazy_gettext -o $(TEMPLATE) .
-	test ! -d translations/en || \
-		$(VENV) -m babel.messages.frontend update --check -N --omit-header -i $(TEMPLATE) -d translations
+	$(VENV) -m babel.messages.frontend -q extract --no-location -F pyproject.toml -k _l -k lazy_gettext -o $(TEMPLATE) .
+	$(VENV) -m babel.messages.frontend update --check -N --ignore-pot-creation-date -i $(TEMPLATE) -d translations
 
 format: setup ## Format the Python code
 	@$(VENV) -m ruff check --fix --quiet .; $(VENV) -m ruff format .
 
 translations: setup ## Bring the texts of the pages into translations/ for translating
 	@mkdir -p .data
-	@$(VENV) -m babel.messages.frontend -q extract -F pyproject.toml -k _l -k lazy_gettext -o $(TEMPLATE) .
+	@$(VENV) -m babel.messages.frontend -q extract --no-location -F pyproject.toml -k _l -k lazy_gettext -o $(TEMPLATE) .
 	@$(VENV) -m babel.messages.frontend -q update -N -i $(TEMPLATE) -d translations
 
 # Keeps the locked versions that still fit pyproject.toml; UPGRADE=1 takes the newest.

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 import pytest
+from babel.messages.pofile import read_po
 from flask import Flask
 
 from tests.support.pages import Browser
 from webapp.config import PROJECT_ROOT
 
 CATALOGUE = PROJECT_ROOT / "translations/en/LC_MESSAGES/messages.mo"
+PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]")
 
 
 @pytest.mark.parametrize("wanted", ["", "es", "es-VE", "de", "xx;q=0", "en;q=0.5, es", "ñ,,;;q="])
@@ -32,3 +37,27 @@ def test_english_is_spoken_to_who_prefers_it(anyone: Browser, wanted: str):
 
 def test_answers_say_that_they_depend_on_the_language(app: Flask, anyone: Browser):
     assert anyone.get("/login").response.headers["Cache-Control"] == "no-store"
+
+
+def test_the_english_catalogue_is_complete():
+    with CATALOGUE.with_suffix(".po").open("rb") as file:
+        catalogue = read_po(file, locale="en")
+    # Babel compiles nothing of a catalogue that it takes for fuzzy, as one without a header.
+    assert not catalogue.fuzzy
+    assert catalogue.num_plurals == 2
+    assert not catalogue.obsolete
+    messages = [message for message in catalogue if message.id]
+    assert messages
+    for message in messages:
+        assert not message.fuzzy, message.id
+        sources, texts = _forms(message.id), _forms(message.string)
+        assert len(texts) == len(sources), message.id
+        for source, text in zip(sources, texts, strict=True):
+            assert text.strip(), source
+            assert sorted(PLACEHOLDER.findall(text)) == sorted(PLACEHOLDER.findall(source)), source
+            # A page puts some texts directly before others.
+            assert text.endswith(" ") == source.endswith(" "), source
+
+
+def _forms(text: str | Sequence[str] | None) -> list[str]:
+    return [text or ""] if text is None or isinstance(text, str) else list(text)
