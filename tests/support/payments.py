@@ -10,8 +10,8 @@ from typing import Any
 from tests.support.people import Person
 from webapp.banking.gateway import BankType
 from webapp.transactions import queries, service
+from webapp.transactions.details import Details
 from webapp.transactions.models import Transaction
-from webapp.transactions.service import Details
 
 _numbers = itertools.count(1)
 

@@ -28,6 +28,7 @@ from webapp.errors import NotFound
 from webapp.extensions import db
 from webapp.transactions import checking, queries, service
 from webapp.transactions.checking import CheckOutcome
+from webapp.transactions.details import details_of
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
 
@@ -247,7 +248,7 @@ def test_an_answer_to_an_old_version_is_asked_again_at_once(
     payment = payments.logged(cast.cashier)
 
     def ask(claim, *, calls, seconds, attempts):
-        changed = service.details_of(payments.reread(payment))
+        changed = details_of(payments.reread(payment))
         service.correct(
             actor=cast.cashier.actor,
             row_id=payment.id,

@@ -15,7 +15,7 @@ from tests.support.people import Cast
 from webapp.banking.gateway import BankType, TransactionType
 from webapp.errors import NotFound
 from webapp.extensions import db
-from webapp.transactions import queries, service
+from webapp.transactions import answers, queries, service
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
 from webapp.transactions.queries import Filter
@@ -132,7 +132,7 @@ def test_the_queue_shows_the_longest_waiting_first_and_counts_them(cast: Cast):
     assert (queries.waiting_for_review(), queries.count_for_review()) == ([], 0)
     doubtful = [payments.logged(cast.cashier) for _ in range(3)]
     for payment in reversed(doubtful):
-        service.record_answer(
+        answers.record_answer(
             row_id=payment.id,
             version=1,
             answer=answer(movement(payment, amount=Decimal(1))),

@@ -21,7 +21,8 @@ from webapp.banking.gateway import MovementState, TransactionType
 from webapp.errors import Conflict, Forbidden, Invalid, NotFound
 from webapp.extensions import db
 from webapp.permissions import Actor
-from webapp.transactions import queries, service
+from webapp.transactions import answers, queries, service
+from webapp.transactions.details import details_of
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction, TransactionEvent
 from webapp.transactions.service import (
@@ -29,7 +30,6 @@ from webapp.transactions.service import (
     StaleVersion,
     TransactionIdTaken,
     Verdict,
-    details_of,
 )
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -55,7 +55,7 @@ def log(person: Person, details, *, key: str | None = None, transaction_id: str 
 
 def bank_says(transaction: Transaction, *movements, version: int | None = None) -> Transaction:
     """The bank answers about the payment as it now stands."""
-    service.record_answer(
+    answers.record_answer(
         row_id=transaction.id,
         version=version or payments.reread(transaction).version,
         answer=answer(*movements),
@@ -289,7 +289,7 @@ class TestDeleting:
         payment = payments.logged(cast.cashier)
         service.delete(actor=cast.supervisor.actor, row_id=payment.id, reason="Error")
         with pytest.raises(NotFound):
-            service.record_answer(
+            answers.record_answer(
                 row_id=payment.id,
                 version=1,
                 answer=answer(movement(payment)),
@@ -521,7 +521,7 @@ class TestAnswers:
         shown = [movement(payment, identity="the same") for payment in pair]
 
         def record(number: int):
-            return lambda: service.record_answer(
+            return lambda: answers.record_answer(
                 row_id=pair[number].id,
                 version=1,
                 answer=answer(shown[number]),

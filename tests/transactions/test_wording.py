@@ -14,7 +14,8 @@ from tests.support.bank import movement
 from tests.support.people import Cast
 from webapp.banking.gateway import BankAnswer, BankType, TransactionType
 from webapp.money import AmountProblem
-from webapp.transactions import presenting, queries, rules, service, wording
+from webapp.transactions import answers, presenting, queries, rules, service, wording
+from webapp.transactions.details import COLUMNS, details_of
 from webapp.transactions.identifiers import Problem
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.matching import ReasonCode
@@ -143,7 +144,7 @@ def test_a_field_in_the_timeline_looks_as_on_the_page(name, value, shown):
 
 
 def test_every_declared_field_has_a_name():
-    assert set(wording.FIELDS) == set(service.COLUMNS)
+    assert set(wording.FIELDS) == set(COLUMNS)
 
 
 def compared(transaction: Transaction) -> dict[str, tuple[str, str, str]]:
@@ -155,7 +156,7 @@ def compared(transaction: Transaction) -> dict[str, tuple[str, str, str]]:
 
 def after_answer(cast: Cast, payload: Mapping[str, object], **changes: object) -> Transaction:
     payment = payments.logged(cast.cashier, operation_date=date(2026, 11, 24), payer_bank="0102")
-    service.record_answer(
+    answers.record_answer(
         row_id=payment.id,
         version=1,
         answer=BankAnswer(movements=(movement(payment, **changes),), payload=payload),
@@ -208,7 +209,7 @@ def test_the_timeline_tells_the_whole_story(cast: Cast):
         actor=cast.cashier.actor,
         row_id=payment.id,
         version=None,
-        details=replace(service.details_of(payment), concept="Consulta"),
+        details=replace(details_of(payment), concept="Consulta"),
     )
     for verdict in service.Verdict:
         service.decide(

@@ -14,11 +14,12 @@ from pydantic_core import PydanticCustomError
 from webapp.banking.gateway import BankType, TransactionType
 from webapp.money import InvalidAmount, parse_decimal
 from webapp.transactions import identifiers, presenting, wording
+from webapp.transactions.details import Details
 from webapp.transactions.identifiers import Misspelt
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction, TransactionEvent
 from webapp.transactions.queries import Page
-from webapp.transactions.service import Details, Verdict
+from webapp.transactions.service import Verdict
 
 
 class Body(BaseModel):

@@ -16,11 +16,12 @@ from webapp.errors import Conflict, Invalid
 from webapp.permissions import Permission, actor, requires
 from webapp.transactions import identifiers, queries, rules, service, wording
 from webapp.transactions.checking import CheckOutcome, CheckResult
+from webapp.transactions.details import Details, details_of
 from webapp.transactions.forms import OLDEST_OPERATION, FilterForm
 from webapp.transactions.identifiers import Misspelt
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
-from webapp.transactions.service import Details, StaleVersion
+from webapp.transactions.service import StaleVersion
 from webapp.transactions.views import ask_in_background, ask_now, bank
 from webapp.words import gettext as _
 
@@ -70,7 +71,7 @@ def _again(existing: Transaction, details: Details) -> ResponseReturnValue:
     """The same id again: the stored row for the same content, a correction for other content."""
     if existing.deleted_at is not None:
         raise service.TransactionIdTaken()
-    if service.details_of(existing) == details:
+    if details_of(existing) == details:
         return _one(existing)
     if existing.is_final:
         raise Conflict(
@@ -146,7 +147,7 @@ def change(transaction_id: str) -> ResponseReturnValue:
         raise Invalid(errors={name: [_("Falta este dato.")] for name in emptied})
     if changes.get("amount") is not None:
         changes["amount"] = given.amount
-    changed = _correct(transaction, _complete(replace(service.details_of(transaction), **changes)))
+    changed = _correct(transaction, _complete(replace(details_of(transaction), **changes)))
     ask_in_background(changed)
     return _one(changed)
 

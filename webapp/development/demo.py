@@ -10,7 +10,7 @@ from webapp.banking.gateway import BankType
 from webapp.errors import Conflict
 from webapp.permissions import Role
 from webapp.transactions import service as transactions
-from webapp.transactions.service import Details
+from webapp.transactions.details import Details
 
 DEMO_PASSWORD = "demo-pagos-2026"  # noqa: S105
 DEMO_PEOPLE = [

@@ -16,7 +16,7 @@ from webapp.banking.connection import BankConnection
 from webapp.banking.gateway import BankError, CallNotAllowed
 from webapp.errors import NotFound
 from webapp.extensions import db
-from webapp.transactions import queries, rules, service
+from webapp.transactions import answers, queries, rules
 from webapp.transactions.lifecycle import CHECKABLE, Status
 from webapp.transactions.models import Transaction
 
@@ -124,7 +124,7 @@ def _ask(asked: Asked, bank: BankConnection, *, patient: bool, probe: bool) -> C
         seconds=bank.worker_seconds if patient else bank.interactive_seconds,
         attempts=3 if patient else 1,
     )
-    service.record_answer(
+    answers.record_answer(
         row_id=asked.row_id,
         version=asked.version,
         answer=answer,

@@ -26,11 +26,11 @@ from webapp import clock
 from webapp.banking.gateway import BankType, Requirements, TransactionType
 from webapp.money import InvalidAmount, parse_amount
 from webapp.transactions import identifiers, wording
+from webapp.transactions.details import Details, details_of
 from webapp.transactions.identifiers import Misspelt, Problem
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
 from webapp.transactions.queries import Filter
-from webapp.transactions.service import Details, details_of
 from webapp.words import gettext as _
 from webapp.words import lazy_gettext as _l
 

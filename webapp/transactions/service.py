@@ -5,64 +5,24 @@ Every function is one unit of work: it locks the row, asks the lifecycle, writes
 
 from __future__ import annotations
 
-import hashlib
 import uuid
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import date, timedelta
-from decimal import Decimal
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
 from webapp import clock, formatting
-from webapp.banking.gateway import BankAnswer, BankType, TransactionType
-from webapp.errors import Conflict, Invalid
+from webapp.errors import Conflict
 from webapp.extensions import db
 from webapp.observability import TRANSACTION_COUNT
-from webapp.permissions import SYSTEM, Actor, Permission
-from webapp.text import is_storable
-from webapp.transactions import identifiers, matching, queries, rules
+from webapp.permissions import Actor, Permission
+from webapp.transactions import details as declaring
+from webapp.transactions import identifiers, queries, rules
+from webapp.transactions.details import COLUMNS, NOT_ASKED, Details, details_of
 from webapp.transactions.lifecycle import Cause, Status, allows
-from webapp.transactions.matching import Decision, Reason, ReasonCode
-from webapp.transactions.models import Transaction, TransactionEvent
+from webapp.transactions.models import Transaction
+from webapp.transactions.moves import event, move, required_reason
 from webapp.words import gettext as _
-
-MAX_REASON = 500
-
-
-@dataclass(frozen=True)
-class Details:
-    """What is declared of a payment, in canonical spelling (see `identifiers`)."""
-
-    bank: BankType
-    reference: str
-    full_name: str
-    phone: str
-    national_id: str
-    amount: Decimal | None = None
-    payer_bank: str | None = None
-    operation_date: date | None = None
-    concept: str | None = None
-    transaction_type: TransactionType = TransactionType.TRANSACTION
-
-
-COLUMNS = {
-    "bank": "bank",
-    "reference": "reference",
-    "full_name": "customer_full_name",
-    "phone": "customer_phone",
-    "national_id": "customer_national_id",
-    "amount": "amount",
-    "payer_bank": "payer_bank",
-    "operation_date": "operation_date",
-    "concept": "concept",
-    "transaction_type": "transaction_type",
-}
-"""Where each declared field is stored."""
-NOT_ASKED = frozenset({"full_name", "concept"})
-"""Declared fields that the bank is not asked about: correcting them needs no new answer."""
 
 
 class Verdict(StrEnum):
@@ -128,11 +88,6 @@ class Logged:
     created: bool
 
 
-def details_of(transaction: Transaction) -> Details:
-    """What is declared of a stored payment."""
-    return Details(**{name: getattr(transaction, column) for name, column in COLUMNS.items()})
-
-
 def log(
     *, actor: Actor, details: Details, transaction_id: str | None, submission_key: str
 ) -> Logged:
@@ -142,7 +97,7 @@ def log(
     ReferenceTaken, TransactionIdTaken.
     """
     actor.require(Permission.TRANSACTION_CREATE)
-    content = _digest(details, transaction_id)
+    content = declaring.digest(details, transaction_id)
     for _attempt in range(3):
         made = queries.by_submission(actor.id, submission_key)
         if (
@@ -155,7 +110,7 @@ def log(
             submission_key = uuid.uuid4().hex  # the same form with other content is another payment
         transaction = _new(actor, details, transaction_id, submission_key, content)
         db.session.add(transaction)
-        _event(transaction, None, actor, None)
+        event(transaction, None, actor, None)
         try:
             db.session.commit()
         except IntegrityError:
@@ -165,11 +120,6 @@ def log(
         TRANSACTION_COUNT.labels(transaction.status.value, transaction.bank.value).inc()
         return Logged(queries.by_id(transaction.id), created=True)
     raise Conflict(_("Otra persona guardó lo mismo en este momento. Inténtelo de nuevo."))
-
-
-def _digest(details: Details, transaction_id: str | None) -> str:
-    """Tells one form's content from another's without keeping it twice."""
-    return hashlib.sha256(repr((details, transaction_id)).encode()).hexdigest()
 
 
 def _new(
@@ -226,7 +176,7 @@ def correct(
     rules.require_may_correct(actor, transaction)
     if version is not None and version != transaction.version:
         raise StaleVersion()
-    changes = _changes(details_of(transaction), details)
+    changes = declaring.changes(details_of(transaction), details)
     if not changes:
         db.session.rollback()
         return queries.by_id(row_id)
@@ -235,7 +185,7 @@ def correct(
     transaction.remember_editor(actor.id)
     transaction.updated_by = actor.id
     transaction.version += 1
-    _event(transaction, old_status, actor, None, changes=changes)
+    event(transaction, old_status, actor, None, changes=changes)
     try:
         db.session.commit()
     except IntegrityError:
@@ -259,19 +209,6 @@ def _declare_again(transaction: Transaction, details: Details, *, ask_again: boo
     transaction.next_check_at = clock.now()
 
 
-def _changes(old: Details, new: Details) -> dict[str, list[Any]]:
-    before, after = asdict(old), asdict(new)
-    return {
-        name: [_as_json(before[name]), _as_json(after[name])]
-        for name in before
-        if before[name] != after[name]
-    }
-
-
-def _as_json(value: Any) -> Any:
-    return value if value is None or isinstance(value, str) else str(value)
-
-
 def delete(
     *, actor: Actor, row_id: uuid.UUID, reason: str, version: int | None = None
 ) -> Transaction:
@@ -281,7 +218,7 @@ def delete(
     StaleVersion.
     """
     actor.require(Permission.TRANSACTION_DELETE)
-    reason = _required_reason(reason)
+    reason = required_reason(reason)
     transaction = queries.locked(row_id)
     if version is not None and version != transaction.version:
         raise StaleVersion()
@@ -289,7 +226,7 @@ def delete(
     transaction.reference_key = None
     transaction.next_check_at = None
     transaction.version += 1
-    _event(transaction, transaction.status, actor, reason, deleted=True)
+    event(transaction, transaction.status, actor, reason, deleted=True)
     db.session.commit()
     return transaction
 
@@ -301,7 +238,7 @@ def decide(*, actor: Actor, row_id: uuid.UUID, verdict: Verdict, reason: str) ->
     is decided already or its movement pays another payment.
     """
     actor.require(Permission.TRANSACTION_REVIEW)
-    reason = _required_reason(reason)
+    reason = required_reason(reason)
     transaction = queries.locked(row_id)
     if transaction.status not in rules.DECIDABLE:
         raise Conflict(_not_decidable(transaction), code="not_decidable")
@@ -309,7 +246,7 @@ def decide(*, actor: Actor, row_id: uuid.UUID, verdict: Verdict, reason: str) ->
     if verdict is Verdict.APPROVE:
         _take_movement(transaction, transaction.shown_movement)
     new_status = Status.COMPLETED if verdict is Verdict.APPROVE else Status.CANCELED
-    _move(transaction, new_status, Cause.DECISION, actor, reason, decision=verdict.value)
+    move(transaction, new_status, Cause.DECISION, actor, reason, decision=verdict.value)
     try:
         db.session.commit()
     except IntegrityError:
@@ -352,151 +289,17 @@ def _movement_taken(holder: Transaction | None) -> str:
     )
 
 
-def record_answer(
-    *, row_id: uuid.UUID, version: int, answer: BankAnswer, give_up_after: timedelta
-) -> Transaction:
-    """Let an answer of the bank decide, if the payment is still the one that was asked about.
-
-    A payment that does not appear for longer than `give_up_after` goes to a person. Raises NotFound
-    where it was deleted meanwhile.
-    """
-    try:
-        return _record_answer(row_id, version, answer, give_up_after)
-    except IntegrityError:
-        # Another payment took the movement in this very moment: weigh again, knowing that.
-        db.session.rollback()
-        return _record_answer(row_id, version, answer, give_up_after)
-
-
-def _record_answer(
-    row_id: uuid.UUID, version: int, answer: BankAnswer, give_up_after: timedelta
-) -> Transaction:
-    transaction = queries.locked(row_id)
-    transaction.checking_until = None
-    transaction.last_checked_at = clock.now()
-    if transaction.version != version:
-        transaction.next_check_at = None if transaction.is_final else clock.now()
-        db.session.commit()
-        return transaction
-    held = queries.holders([m.identity for m in answer.movements], other_than=row_id)
-    decision = matching.decide(
-        transaction.as_claim(),
-        answer.movements,
-        {movement: holder.transaction_id for movement, holder in held.items()},
-    )
-    _keep_shown(transaction, decision, answer)
-    _follow(transaction, decision, give_up_after)
-    waiting = transaction.status is Status.IN_PROGRESS
-    transaction.next_check_at = rules.next_check(transaction) if waiting else None
-    db.session.commit()
-    return transaction
-
-
-def _follow(transaction: Transaction, decision: Decision, give_up_after: timedelta) -> None:
-    """Move where the decision leads, if the lifecycle allows it."""
-    if decision.status is Status.IN_PROGRESS and decision.movement is None:
-        _give_up_if_old(transaction, give_up_after)
-        return
-    if not allows(Cause.BANK_ANSWER, transaction.status, decision.status):
-        return
-    if decision.status is Status.COMPLETED and decision.movement:
-        transaction.matched_movement = decision.movement.identity
-    if decision.status is Status.IN_PROGRESS:
-        transaction.waiting_since = clock.now()
-    _move(transaction, decision.status, Cause.BANK_ANSWER, SYSTEM, None, reasons=decision.reasons)
-
-
-def _give_up_if_old(transaction: Transaction, give_up_after: timedelta) -> None:
-    """Only after an answer, so that an outage of the bank never makes a payment unknown."""
-    if clock.now() - transaction.waiting_since <= give_up_after:
-        return
-    if allows(Cause.GIVING_UP, transaction.status, Status.UNKNOWN):
-        hours = int(give_up_after.total_seconds() // 3600)
-        reasons = [matching.reason(ReasonCode.GAVE_UP, hours=hours)]
-        transaction.reasons = [dict(item) for item in reasons]
-        _move(transaction, Status.UNKNOWN, Cause.GIVING_UP, SYSTEM, None, reasons=reasons)
-
-
-def _keep_shown(transaction: Transaction, decision: Decision, answer: BankAnswer) -> None:
-    """Keep what the bank shows beside what was declared, never over it."""
-    if not transaction.is_final:
-        transaction.reasons = [dict(reason) for reason in decision.reasons]
-    if answer.payload is not None:
-        transaction.banesco_payload = dict(answer.payload)
-    movement = decision.movement
-    transaction.shown_movement = movement.identity[:120] if movement else None
-    transaction.bank_reference = (movement.reference or "")[:50] or None if movement else None
-    transaction.bank_amount = movement.amount if movement else None
-
-
 def reopen(*, actor: Actor, row_id: uuid.UUID, reason: str) -> Transaction:
     """An administrator puts a decided payment back before the supervisors, for a reason.
 
     Its movement is free until it is decided again. Raises Forbidden, Invalid, Conflict.
     """
     actor.require(Permission.ADMIN_ACCESS)
-    reason = _required_reason(reason)
+    reason = required_reason(reason)
     transaction = queries.locked(row_id)
     if not allows(Cause.REOPENING, transaction.status, Status.TO_REVIEW):
         raise Conflict(_("Este pago no está cerrado: no hace falta reabrirlo."))
     transaction.matched_movement = None
-    _move(transaction, Status.TO_REVIEW, Cause.REOPENING, actor, reason)
+    move(transaction, Status.TO_REVIEW, Cause.REOPENING, actor, reason)
     db.session.commit()
     return queries.by_id(row_id)
-
-
-def _move(
-    transaction: Transaction,
-    new_status: Status,
-    cause: Cause,
-    actor: Actor,
-    reason: str | None,
-    **about: Any,
-) -> None:
-    """The one place where a status changes after logging. Raises Conflict for a forbidden move."""
-    old_status = transaction.status
-    if not allows(cause, old_status, new_status):
-        raise Conflict(_("El pago no puede pasar a ese estado."), code="move_not_allowed")
-    transaction.status = new_status
-    transaction.version += 1
-    if new_status is not Status.IN_PROGRESS:
-        transaction.next_check_at = None
-    _event(transaction, old_status, actor, reason, cause=cause.value, **about)
-    TRANSACTION_COUNT.labels(new_status.value, transaction.bank.value).inc()
-
-
-def _event(
-    transaction: Transaction,
-    old_status: Status | None,
-    actor: Actor,
-    reason: str | None,
-    *,
-    reasons: Sequence[Reason] = (),
-    **about: Any,
-) -> None:
-    if reasons:
-        about["reasons"] = [dict(item) for item in reasons]
-        reason = reason or ", ".join(item["code"] for item in reasons)
-    db.session.add(
-        TransactionEvent(
-            id=uuid.uuid4(),
-            transaction_id=transaction.id,
-            old_status=old_status,
-            new_status=transaction.status,
-            reason=reason,
-            actor_type=actor.type.value,
-            actor_id=actor.id,
-            metadata_=about,
-            created_at=clock.now(),
-        )
-    )
-
-
-def _required_reason(reason: str) -> str:
-    """The reason, trimmed. Raises Invalid where it is empty, too long or cannot be stored."""
-    text = " ".join(reason.split())
-    if not text or not is_storable(text):
-        raise Invalid(errors={"reason": [_("Escriba el motivo: quedará en el historial.")]})
-    if len(text) > MAX_REASON:
-        raise Invalid(errors={"reason": [_("El motivo admite hasta 500 caracteres.")]})
-    return text
