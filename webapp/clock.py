@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
 CARACAS = timezone(timedelta(hours=-4), "America/Caracas")
@@ -28,3 +30,30 @@ def end_of_day(day: date) -> datetime:
     Raises OverflowError for the last day that the calendar has.
     """
     return start_of_day(day + timedelta(days=1))
+
+
+@dataclass(frozen=True)
+class DailyWindow:
+    """The same hours of every day in Caracas, from the first minute up to (not including) the last."""
+
+    start: time
+    end: time
+
+    @classmethod
+    def parse(cls, text: str) -> DailyWindow:
+        """Read `02:00-06:00`; a window may pass midnight. Raises ValueError."""
+        found = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", text, re.ASCII)
+        if not found:
+            raise ValueError("must be two times of day, like 02:00-06:00, or off")
+        hours = [int(part) for part in found.groups()]
+        return cls(time(hours[0], hours[1]), time(hours[2], hours[3]))
+
+    def contains(self, moment: datetime) -> bool:
+        """Does this moment fall into the window?"""
+        local = moment.astimezone(CARACAS).time()
+        if self.start <= self.end:
+            return self.start <= local < self.end
+        return local >= self.start or local < self.end
+
+    def __str__(self) -> str:
+        return f"{self.start:%H:%M}-{self.end:%H:%M}"

@@ -21,11 +21,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.fields import FieldInfo
 from pydantic.functional_validators import BeforeValidator
 
+from webapp.clock import DailyWindow
 from webapp.database import normalise_database_url
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 SANDBOX_ADDRESS = "http://127.0.0.1:8765"
+SANDBOX_ACCOUNT = "01340000000000008514"
 SANDBOX_DEFAULTS = {
     "banesco_qa_api_url": f"{SANDBOX_ADDRESS}/v1",
     "banesco_qa_auth_url": f"{SANDBOX_ADDRESS}/oauth/token",
@@ -44,7 +46,14 @@ def _split(value: object) -> object:
     return value
 
 
+def _window(value: object) -> object:
+    if isinstance(value, str):
+        return None if value.lower() == "off" else DailyWindow.parse(value)
+    return value
+
+
 CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split)]
+OptionalWindow = Annotated[DailyWindow | None, BeforeValidator(_window)]
 
 
 class BankAccess(BaseModel):
@@ -89,8 +98,17 @@ class Settings(BaseModel):
     access_token_expire_minutes: int = Field(30, ge=1, le=1440)
     registration: Literal["approval", "open", "closed"] = "approval"
     registration_role: Literal["cashier", "supervisor", "integrator", "admin"] = "cashier"
-    rate_limit_requests: int = Field(100, ge=1)
+    rate_limit_requests: int = Field(5000, ge=1)
     rate_limit_period: int = Field(3600, ge=1)
+    allowed_origins: CommaSeparated = ()
+    allowed_methods: CommaSeparated = ("GET", "POST", "PUT", "PATCH", "DELETE")
+    allowed_headers: CommaSeparated = ("*",)
+
+    max_file_size: int = Field(10 * 1024 * 1024, ge=1)
+    allowed_file_types: CommaSeparated = ("pdf", "jpg", "png")
+
+    prometheus_port: int | None = Field(None, ge=1, le=65535)
+    sentry_dsn: str | None = Field(None, repr=False)
 
     banesco_environment: Literal["qa", "production"] = "qa"
     banesco_api: Literal["status", "confirmation"] = "status"
@@ -107,6 +125,8 @@ class Settings(BaseModel):
     banesco_scope: str = ""
     banesco_ca_bundle: Path | None = None
     banesco_account_id: str = Field("", pattern=r"^(\d{20})?$")
+    banesco_device_ip: str = "127.0.0.1"
+    banesco_maintenance_window: OptionalWindow = DailyWindow.parse("02:00-06:00")
     banesco_timeout: float = Field(30, gt=0, le=120)
     banesco_interactive_seconds: float = Field(8, gt=0, le=60)
     banesco_rate_limit: int = Field(2, ge=1, le=60)
@@ -123,6 +143,31 @@ class Settings(BaseModel):
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must start with redis://, rediss:// or unix://")
         return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            parts = urlsplit(origin)
+            bare = (
+                parts.scheme in ("http", "https") and origin == f"{parts.scheme}://{parts.netloc}"
+            )
+            if origin != "*" and not (bare and parts.hostname):
+                raise ValueError("must be origins like https://his.clinica.com, or *")
+        return value
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _dsn(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "https://key@host/1")
+        if parts.scheme not in ("http", "https") or not parts.hostname or not parts.username:
+            raise ValueError("is not the address of an error collector")
+        return value
+
+    @field_validator("banesco_device_ip")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        return str(ip_address(value))
 
     @field_validator("banesco_ca_bundle")
     @classmethod
@@ -143,6 +188,10 @@ class Settings(BaseModel):
                 raise SettingsError("SECRET_KEY is missing: production has no default secret.")
             if not self.database_url:
                 raise SettingsError("DATABASE_URL is missing: production embeds no database.")
+        if self.banesco_api == "confirmation" and not self.account:
+            raise SettingsError(
+                "BANESCO_ACCOUNT_ID is missing: BANESCO_API=confirmation searches by the clinic's account."
+            )
         if self.secret_key and len(self.secret_key) < 16:
             raise SettingsError("SECRET_KEY is too short: use at least 16 random characters.")
         _ = self.bank
@@ -157,6 +206,11 @@ class Settings(BaseModel):
         return (
             self.is_production if self.session_cookie_secure is None else self.session_cookie_secure
         )
+
+    @property
+    def account(self) -> str:
+        """The clinic's own account, 20 digits; in development a made-up one of the sandbox."""
+        return self.banesco_account_id or ("" if self.is_production else SANDBOX_ACCOUNT)
 
     @cached_property
     def bank(self) -> BankAccess:
