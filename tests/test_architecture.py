@@ -27,6 +27,7 @@ LAYERS = {
     "identifiers": 0,
     "lifecycle": 0,
     "matching": 0,
+    "movements": 0,
     "gateway": 0,
     "wording": 1,
     "models": 2,
@@ -45,7 +46,7 @@ LAYERS = {
     "cli": 8,
 }
 """Inside a feature a file imports only files of lower layers (and, among the pure ones, its equals)."""
-PURE = {"identifiers", "lifecycle", "matching", "gateway"}
+PURE = {"identifiers", "lifecycle", "matching", "movements", "gateway"}
 WEB = ("flask", "flask_login", "flask_wtf", "flask_sqlalchemy", "htmx_flask", "wtforms", "werkzeug")
 KNOW_FLASK = {"forms", "views", "cli", "worker", "signin"}
 

@@ -60,15 +60,18 @@ def make(tmp_path, timer):
     return source
 
 
+JSON = {"Content-Type": "application/json"}
+
+
 def hand_out(bank: responses.RequestsMock, *, expires_in: object = 300) -> None:
     """The bank gives token-1, token-2, …"""
     numbers = iter(range(1, 1000))
 
     def give(request):
         lifetime = {} if expires_in is None else {"expires_in": expires_in}
-        return 200, {}, json.dumps({"access_token": f"token-{next(numbers)}", **lifetime})
+        return 200, JSON, json.dumps({"access_token": f"token-{next(numbers)}", **lifetime})
 
-    bank.add_callback(responses.POST, AUTH_URL, callback=give)
+    bank.add_callback(responses.POST, AUTH_URL, callback=give, content_type=None)
 
 
 def test_the_form_of_client_credentials_is_sent(bank, make, calls):

@@ -13,6 +13,7 @@ from cachelib import SimpleCache
 from webapp.banking.banesco_status import BanescoStatus
 from webapp.banking.calls import CallPolicy
 from webapp.banking.connection import BankConnection
+from webapp.banking.conversation import Conversation
 from webapp.banking.gateway import BankError, BankType, CallRecord, Claim
 from webapp.banking.http import BankHttp
 from webapp.banking.oauth import TokenSource
@@ -41,7 +42,8 @@ def gateway(folder: Path, *, timeout: float = 5, **changes: str) -> BanescoStatu
     http = BankHttp()
     reach = access(**changes)
     tokens = TokenSource(reach, http=http, cache=SimpleCache(), lock_folder=folder)
-    return BanescoStatus(api_url=reach.api_url, tokens=tokens, http=http, timeout=timeout)
+    conversation = Conversation(tokens=tokens, http=http, timeout=timeout)
+    return BanescoStatus(api_url=reach.api_url, conversation=conversation)
 
 
 def connection(

@@ -86,7 +86,7 @@ def _again(existing: Transaction, details: Details) -> ResponseReturnValue:
 def _complete(details: Details) -> Details:
     """The details with what the dialect demands of them. Raises Invalid."""
     errors: dict[str, list[str]] = {}
-    needs = bank().gateway.requirements(details.bank)
+    needs = bank().gateway.requirements(details.bank, details.payer_bank)
     reference = details.reference
     try:
         reference = identifiers.reference(details.reference, needs.reference_digits)
@@ -101,7 +101,7 @@ def _complete(details: Details) -> Details:
         "amount": needs.amount and details.amount is None,
     }
     for field in (name for name, is_missing in missing.items() if is_missing):
-        errors[field] = [_("Falta este dato.")]
+        errors[field] = [wording.missing(field)]
     if errors:
         raise Invalid(errors=errors)
     return replace(details, reference=reference)

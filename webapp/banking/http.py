@@ -31,7 +31,10 @@ class Reply:
     body: bytes
 
     def json_object(self) -> dict[str, Any]:
-        """The body as a JSON object. Raises BankUnreadable for anything else."""
+        """The body as a JSON object. Raises BankUnreadable for anything else, or called anything else."""
+        kind = self.headers.get("Content-Type", "json").partition(";")[0].strip().lower()
+        if "json" not in kind:
+            raise BankUnreadable("the answer does not call itself JSON")
         try:
             content = json.loads(self.body, parse_float=str, parse_constant=_refuse_constant)
         except (ValueError, RecursionError):

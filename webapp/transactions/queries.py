@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select, text
 from sqlalchemy.orm import joinedload
 
 from webapp import clock
@@ -204,16 +204,38 @@ def by_transaction_id(transaction_id: str) -> Transaction | None:
     )
 
 
-def holders(movements: Collection[str], *, other_than: uuid.UUID) -> dict[str, Transaction]:
-    """Which other transactions these movements of the bank already pay; deleted ones count."""
-    if not movements:
-        return {}
-    rows = db.session.scalars(
+def holder_of_movement(identity: str, *, other_than: uuid.UUID) -> Transaction | None:
+    """Which other transaction a movement of the bank already pays; a deleted one counts."""
+    return db.session.scalar(
         select(Transaction).where(
-            Transaction.matched_movement.in_(movements), Transaction.id != other_than
+            Transaction.matched_movement == identity, Transaction.id != other_than
         )
     )
-    return {str(row.matched_movement): row for row in rows}
+
+
+def paying(
+    tails: Collection[str], identities: Collection[str], *, other_than: uuid.UUID
+) -> list[Transaction]:
+    """The other transactions that movements with these tails or identities pay; deleted ones count."""
+    if not tails:
+        return []
+    query = select(Transaction).where(
+        or_(
+            Transaction.movement_tail.in_(tails),
+            Transaction.matched_movement.in_(identities),
+        ),
+        Transaction.id != other_than,
+    )
+    return list(db.session.scalars(query.order_by(Transaction.created_at)))
+
+
+def lock_tails(tails: Collection[str]) -> None:
+    """Let one unit of work at a time decide about movements with these tails."""
+    for tail in sorted(set(tails)):
+        db.session.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 8))"),
+            {"key": f"movement:{tail}"},
+        )
 
 
 def waiting_for_review() -> list[Transaction]:

@@ -21,7 +21,7 @@ from webapp.transactions import identifiers, queries, rules
 from webapp.transactions.details import COLUMNS, NOT_ASKED, Details, details_of
 from webapp.transactions.lifecycle import Cause, Status, allows
 from webapp.transactions.models import Transaction
-from webapp.transactions.moves import event, move, required_reason
+from webapp.transactions.moves import event, move, required_reason, take_movement
 from webapp.words import gettext as _
 
 
@@ -203,7 +203,7 @@ def _declare_again(transaction: Transaction, details: Details, *, ask_again: boo
         return
     if allows(Cause.CORRECTION, transaction.status, Status.IN_PROGRESS):
         transaction.status = Status.IN_PROGRESS
-    transaction.reasons = []
+    transaction.reasons, transaction.shown_movements = [], []
     transaction.shown_movement = transaction.bank_reference = transaction.bank_amount = None
     transaction.banesco_payload = None
     transaction.next_check_at = clock.now()
@@ -273,13 +273,13 @@ def _take_movement(transaction: Transaction, movement: str | None) -> None:
     """Let the movement that the bank shows pay this payment; a deleted or rejected one gives it up."""
     if movement is None:
         return
-    holder = queries.holders([movement], other_than=transaction.id).get(movement)
+    holder = queries.holder_of_movement(movement, other_than=transaction.id)
     if holder is not None:
         if holder.deleted_at is None and holder.status is Status.COMPLETED:
             raise Conflict(_movement_taken(holder), code="movement_used")
-        holder.matched_movement = None
+        take_movement(holder, None)
         db.session.flush()
-    transaction.matched_movement = movement
+    take_movement(transaction, movement)
 
 
 def _movement_taken(holder: Transaction | None) -> str:
@@ -299,7 +299,7 @@ def reopen(*, actor: Actor, row_id: uuid.UUID, reason: str) -> Transaction:
     transaction = queries.locked(row_id)
     if not allows(Cause.REOPENING, transaction.status, Status.TO_REVIEW):
         raise Conflict(_("Este pago no está cerrado: no hace falta reabrirlo."))
-    transaction.matched_movement = None
+    take_movement(transaction, None)
     move(transaction, Status.TO_REVIEW, Cause.REOPENING, actor, reason)
     db.session.commit()
     return queries.by_id(row_id)

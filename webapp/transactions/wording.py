@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -105,6 +106,8 @@ def misspelling(problem: Problem, digits: tuple[int, int] = (9, 9)) -> str:
 
 _EXAMPLES = {
     "reference": "123456789",
+    "operation_date": "24/11/2026",
+    "payer_bank": "0102 Venezuela",
     "amount": "1.234,56",
     "full_name": "María D'Angelo",
     "national_id": "V-12.345.678",
@@ -118,6 +121,14 @@ def missing(field: str) -> str:
     if example is None:
         return str(_MISSPELLINGS[Problem.MISSING])
     return _("Falta este dato. Escríbalo como %(example)s.", example=example)
+
+
+def incomplete(fields: Iterable[str]) -> str:
+    """That the bank cannot be asked before these fields are filled in."""
+    names = ", ".join(str(FIELDS[name]).lower() for name in fields)
+    return _(
+        "Para consultarlo falta: %(fields)s. Corrija el pago y se consulta solo.", fields=names
+    )
 
 
 def amount_problem(problem: AmountProblem) -> str:
@@ -174,6 +185,13 @@ def in_words(reason: Reason) -> str:
         return _(
             "Ese movimiento del banco ya paga otro registro: %(holder)s.",
             holder=reason["transaction_id"],
+        )
+    if code is ReasonCode.STILL_PENDING:
+        return ngettext(
+            "El banco lo tiene en trámite («%(word)s») desde hace más de %(num)s hora.",
+            "El banco lo tiene en trámite («%(word)s») desde hace más de %(num)s horas.",
+            int(reason["hours"]),
+            word=reason["word"],
         )
     return ngettext(
         "No apareció en el banco durante %(num)s hora.",
