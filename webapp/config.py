@@ -222,6 +222,8 @@ class Settings(BaseModel):
             value = getattr(self, name)
             if not value and not self.is_production:
                 value = SANDBOX_DEFAULTS.get(name)
+                if value and part == "api_url" and self.banesco_api == "confirmation":
+                    value += "/confirmation"
             if not value:
                 raise SettingsError(
                     f"{name.upper()} is missing: BANESCO_ENVIRONMENT={self.banesco_environment} needs it."

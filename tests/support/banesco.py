@@ -10,6 +10,7 @@ from typing import Any
 
 from cachelib import SimpleCache
 
+from webapp.banking.banesco_confirmation import BanescoConfirmation, Device
 from webapp.banking.banesco_status import BanescoStatus
 from webapp.banking.calls import CallPolicy
 from webapp.banking.connection import BankConnection
@@ -44,6 +45,22 @@ def gateway(folder: Path, *, timeout: float = 5, **changes: str) -> BanescoStatu
     tokens = TokenSource(reach, http=http, cache=SimpleCache(), lock_folder=folder)
     conversation = Conversation(tokens=tokens, http=http, timeout=timeout)
     return BanescoStatus(api_url=reach.api_url, conversation=conversation)
+
+
+ACCOUNT = "01340000000000008514"
+
+
+def confirmation(folder: Path, *, timeout: float = 5, **changes: str) -> BanescoConfirmation:
+    """The adapter of the other dialect."""
+    http = BankHttp()
+    reach = access(**changes)
+    tokens = TokenSource(reach, http=http, cache=SimpleCache(), lock_folder=folder)
+    return BanescoConfirmation(
+        url=reach.api_url,
+        account=ACCOUNT,
+        device=Device("areamedica-pagos", "127.0.0.1"),
+        conversation=Conversation(tokens=tokens, http=http, timeout=timeout),
+    )
 
 
 def connection(

@@ -12,7 +12,7 @@ from webapp.banking.calls import CallPolicy, DatabaseCallLog
 from webapp.banking.conversation import Conversation
 from webapp.banking.gateway import BankGateway
 from webapp.banking.http import BankHttp
-from webapp.banking.oauth import TokenCache, TokenSource, TokenStyle
+from webapp.banking.oauth import Elsewhere, TokenCache, TokenSource, TokenStyle
 from webapp.clock import DailyWindow
 from webapp.config import Settings
 
@@ -54,6 +54,7 @@ def connect(settings: Settings, cache: TokenCache) -> BankConnection:
             client_auth=settings.banesco_client_auth,
             scope=settings.banesco_scope,
         ),
+        elsewhere=_elsewhere(settings),
     )
     conversation = Conversation(tokens=tokens, http=http, timeout=settings.banesco_timeout)
     policy = CallPolicy(
@@ -70,6 +71,14 @@ def connect(settings: Settings, cache: TokenCache) -> BankConnection:
         give_up_after=timedelta(hours=float(settings.banesco_give_up_after)),
         maintenance=settings.banesco_maintenance_window,
     )
+
+
+def _elsewhere(settings: Settings) -> Elsewhere | None:
+    if settings.bank.environment == "qa":
+        name, url = "production", settings.banesco_prod_auth_url
+    else:
+        name, url = "qa", settings.banesco_qa_auth_url
+    return Elsewhere(name, url) if url else None
 
 
 def _gateway(settings: Settings, conversation: Conversation) -> BankGateway:

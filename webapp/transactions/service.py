@@ -145,7 +145,7 @@ def _new(
 def _declare(transaction: Transaction, details: Details) -> None:
     for name, column in COLUMNS.items():
         setattr(transaction, column, getattr(details, name))
-    transaction.reference_key = details.reference
+    transaction.reference_key = details.reference_key
     # Cut to its column: without ligatures (ﬃ) a name can become longer than it was.
     transaction.customer_name_search = identifiers.searchable(details.full_name)[:255]
     transaction.waiting_since = clock.now()
@@ -157,7 +157,7 @@ def _explain_collision(
     """Raise what the database refused, in words; return where it can no longer be seen."""
     if queries.by_submission(actor.id, submission_key) is not None:
         return  # the same form, sent twice at once
-    holder = queries.holder_of_reference(details.reference, details.transaction_type)
+    holder = queries.holder_of_reference(details.reference_key, details.transaction_type)
     if holder is not None:
         raise ReferenceTaken(holder)
     if transaction_id and queries.by_transaction_id(transaction_id):
@@ -190,7 +190,7 @@ def correct(
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
-        holder = queries.holder_of_reference(details.reference, details.transaction_type)
+        holder = queries.holder_of_reference(details.reference_key, details.transaction_type)
         raise ReferenceTaken(holder) if holder else StaleVersion() from None
     return queries.by_id(row_id)
 
