@@ -91,6 +91,9 @@ class DayField(DateField):
     data: date | None
 
     def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist and not valuelist[0].strip():
+            self.data = None
+            return
         try:
             if valuelist and not valuelist[0].isascii():
                 raise ValueError
@@ -122,7 +125,7 @@ class PaymentForm(FlaskForm):
         validate_choice=False,
         validators=[Spelled(identifiers.payer_bank, optional=True)],
     )
-    operation_date = DayField(wording.FIELDS["operation_date"], validators=[Optional()])
+    operation_date = DayField(wording.FIELDS["operation_date"])
     full_name = StringField(
         wording.FIELDS["full_name"], validators=[Spelled(identifiers.full_name)]
     )
@@ -264,8 +267,8 @@ class FilterForm(Form):
     reference = StringField(wording.FIELDS["reference"], render_kw={"inputmode": "numeric"})
     phone = StringField(wording.FIELDS["phone"], render_kw={"inputmode": "tel"})
     national_id = StringField(wording.FIELDS["national_id"])
-    from_date = DayField(_l("Desde"), validators=[Optional()])
-    to_date = DayField(_l("Hasta"), validators=[Optional()])
+    from_date = DayField(_l("Desde"))
+    to_date = DayField(_l("Hasta"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
