@@ -163,6 +163,11 @@ class PaymentForm(FlaskForm):
     def __init__(self, *, requirements_of: RequirementsOf, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._requirements_of = requirements_of
+        if (
+            self._starts_empty()
+            and self._requirements_of(BankType.MOBILE_TRANSFER, None).operation_date
+        ):
+            self.operation_date.data = clock.today()
         self.reference.description = self._reference_hint()
         self.payer_bank.description = self._payer_bank_hint()
 
@@ -174,6 +179,15 @@ class PaymentForm(FlaskForm):
             return self._requirements_of(BankType(self.bank.data), payer_bank)
         except ValueError:
             return self._requirements_of(BankType.BANESCO, payer_bank)
+
+    @property
+    def payer_bank_matters(self) -> bool:
+        """Does the bank that a transfer came from change how it is found?"""
+        of_transfers = {self._requirements_of(BankType.BANESCO, code) for code in (None, "0102")}
+        return len(of_transfers) > 1
+
+    def _starts_empty(self) -> bool:
+        return not self.is_submitted() and not self.reference.data
 
     def _reference_hint(self) -> str:
         ranges = {self._requirements_of(kind, None).reference_digits for kind in BankType}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -9,10 +10,12 @@ from dataclasses import dataclass, field
 
 import structlog
 from flask import Flask
+from prometheus_client import start_http_server
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import limits
 from webapp.banking.connection import BankConnection
+from webapp.config import Settings
 from webapp.transactions import checking
 
 log = structlog.get_logger(__name__)
@@ -38,6 +41,7 @@ class Worker:
         """
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: self.stopping.set())
+        self._serve_metrics()
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(THREADS)]
         log.info("worker_started", threads=THREADS)
         for thread in threads:
@@ -51,6 +55,14 @@ class Worker:
         for thread in threads:
             thread.join(max(last_moment - time.monotonic(), 0))
         log.info("worker_stopped")
+
+    def _serve_metrics(self) -> None:
+        """/metrics of this process, where PROMETHEUS_PORT asks for it."""
+        settings: Settings = self.app.config["SETTINGS"]
+        if settings.prometheus_port:
+            host = os.environ.get("HOST", "127.0.0.1")
+            start_http_server(settings.prometheus_port, addr=host)
+            log.info("metrics_served", port=settings.prometheus_port)
 
     def run_once(self) -> int:
         """Ask about everything that is due now; returns how many payments that were."""
