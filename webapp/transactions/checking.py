@@ -13,7 +13,7 @@ from webapp import clock
 from webapp.banking import health
 from webapp.banking.calls import next_allowed_at
 from webapp.banking.connection import BankConnection
-from webapp.banking.gateway import BankError, CallNotAllowed, ClaimIncomplete
+from webapp.banking.gateway import BankError, CallNotAllowed, ClaimIncomplete, Outcome
 from webapp.errors import NotFound
 from webapp.extensions import db
 from webapp.transactions import answers, queries, rules
@@ -47,6 +47,8 @@ class CheckResult:
 
     outcome: CheckOutcome
     next_at: datetime | None = None
+    silence: Outcome = Outcome.UNAVAILABLE
+    """Where the bank was silent: whose fault that was."""
 
 
 @dataclass(frozen=True)
@@ -152,20 +154,26 @@ def _later(asked: Asked, bank: BankConnection, why: Exception) -> CheckResult:
     now = clock.now()
     retry_after = why.retry_after if isinstance(why, BankError) else None
     if retry_after is not None:
-        return _postponed(asked, now + timedelta(seconds=max(retry_after, 1)))
+        next_at = now + timedelta(seconds=max(retry_after, 1))
+        return _postponed(asked, next_at, _silence(why))
     try:
         transaction = queries.by_id(asked.row_id)
     except NotFound:
         return CheckResult(CheckOutcome.NOT_CHECKABLE)
     silent = isinstance(why, BankError) and why.can_repeat
-    return _postponed(
-        asked, rules.next_check(transaction, now, quiet=bank.is_quiet(now), silent=silent)
-    )
+    next_at = rules.next_check(transaction, now, quiet=bank.is_quiet(now), silent=silent)
+    return _postponed(asked, next_at, _silence(why))
 
 
-def _postponed(asked: Asked, next_at: datetime) -> CheckResult:
+def _silence(why: Exception) -> Outcome:
+    return why.outcome if isinstance(why, BankError) else Outcome.UNREADABLE
+
+
+def _postponed(
+    asked: Asked, next_at: datetime, silence: Outcome = Outcome.UNAVAILABLE
+) -> CheckResult:
     _put_back(asked, next_at)
-    return CheckResult(CheckOutcome.BANK_SILENT, next_at)
+    return CheckResult(CheckOutcome.BANK_SILENT, next_at, silence)
 
 
 def _put_back(asked: Asked, next_at: datetime) -> None:

@@ -208,9 +208,7 @@ def _check_sentence(
     if busy:
         return _("Consultando a Banesco en este momento…")
     if result and result.outcome is CheckOutcome.BANK_SILENT:
-        return _(
-            "Banesco no respondió. Eso no dice nada sobre este pago: lo seguiremos consultando."
-        )
+        return str(wording.SILENCES[result.silence])
     if wait:
         return _("Próxima consulta en %(seconds)s s.", seconds=wait)
     if transaction.next_check_at and transaction.status is Status.IN_PROGRESS:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from webapp import formatting
-from webapp.banking.gateway import BankType, TransactionType
+from webapp.banking.gateway import BankType, Outcome, TransactionType
 from webapp.money import AmountProblem
 from webapp.transactions import identifiers
 from webapp.transactions.identifiers import Problem
@@ -46,6 +46,24 @@ FIELDS = {
     "concept": _l("Concepto"),
     "transaction_type": _l("Qué es el movimiento"),
 }
+
+SILENCES = {
+    Outcome.UNAVAILABLE: _l(
+        "Banesco no respondió. Eso no dice nada sobre este pago: lo seguiremos consultando."
+    ),
+    Outcome.RATE_LIMITED: _l(
+        "Banesco pide esperar. Eso no dice nada sobre este pago: lo consultaremos cuando permita."
+    ),
+    Outcome.UNREADABLE: _l(
+        "Banesco respondió algo que no se entiende. Eso no dice nada sobre este pago: lo seguiremos "
+        "consultando."
+    ),
+    Outcome.REFUSED: _l(
+        "Banesco no aceptó nuestra consulta: es un problema de nuestra conexión, no de este pago. "
+        "Avise a administración."
+    ),
+}
+"""Whose fault it is that the bank said nothing, and what that means."""
 
 _MISSPELLINGS = {
     Problem.MISSING: _l("Falta este dato."),
