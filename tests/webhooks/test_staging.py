@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, update
+from sqlalchemy import Executable, delete, text, update
 
 from tests.support import payments
 from tests.support.bank import FakeGateway, answer, movement
@@ -17,6 +19,7 @@ from tests.support.counting import counted_statements
 from tests.support.people import Cast
 from tests.support.threads import together
 from tests.webhooks.conftest import Listen, deliveries
+from webapp import clock
 from webapp.accounts.models import PermissionRow, User, UserPermission
 from webapp.errors import Conflict
 from webapp.extensions import db
@@ -27,6 +30,7 @@ from webapp.transactions.models import Transaction
 from webapp.transactions.service import Verdict
 from webapp.webhooks import service as webhooks
 from webapp.webhooks.events import EventType
+from webapp.webhooks.models import WebhookEndpoint
 from webapp.webhooks.service import Changes
 
 URL = "https://hooks.clinic.test/in"
@@ -194,25 +198,50 @@ def test_what_is_rolled_back_was_never_staged(app: Flask, cast: Cast, listen: Li
 
 
 def test_a_decision_that_the_database_refuses_is_told_to_nobody_and_still_said_in_words(
-    cast: Cast, bank: FakeGateway, listen: Listen, in_review: Callable[[], Transaction], app: Flask
+    app: Flask, cast: Cast, listen: Listen, in_review: Callable[[], Transaction]
 ):
     """Staging must not write the payment before the service is ready to explain a collision."""
     first, second = in_review(), in_review()
     db.session.execute(update(Transaction).values(shown_movement="banesco:same"))
     db.session.commit()
     listen(URL)
+    taken = (
+        update(Transaction)
+        .where(Transaction.id == first.id)
+        .values(matched_movement="banesco:same")
+    )
+    refused = behind(app, taken, lambda: decide(cast, second, Verdict.APPROVE))
+    assert isinstance(refused, Conflict)
+    assert refused.code == "movement_used"
+    assert told() == []
 
-    def approve(payment: Transaction) -> Callable[[], Any]:
-        return lambda: service.decide(
-            actor=cast.supervisor.actor,
-            row_id=payment.id,
-            verdict=Verdict.APPROVE,
-            reason="Visto",
-        )
 
-    done = together(app, [approve(first), approve(second)])
-    assert sorted(isinstance(result, Conflict) for result in done) == [False, True]
-    assert [message["type"] for message in told()] == ["transaction.completed"]
+def decide(cast: Cast, payment: Transaction, verdict: Verdict) -> Transaction:
+    return service.decide(
+        actor=cast.supervisor.actor, row_id=payment.id, verdict=verdict, reason="Visto"
+    )
+
+
+def behind(app: Flask, statement: Executable, action: Callable[[], Any]) -> Any:
+    """What the action returns or raises when it meets a statement that is committed meanwhile."""
+    with db.engine.connect() as connection, ThreadPoolExecutor(1) as pool:
+        connection.execute(statement)
+        later = pool.submit(together, app, [action])
+        while not later.done() and not _somebody_waits():
+            time.sleep(0.01)
+        assert not later.done()
+        connection.commit()
+        (result,) = later.result(30)
+        return result
+
+
+def _somebody_waits() -> bool:
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with db.engine.connect() as connection:
+        return bool(connection.scalar(query))
 
 
 def test_staging_is_one_statement_however_many_listen(
@@ -232,22 +261,24 @@ def test_staging_is_one_statement_however_many_listen(
 def test_an_endpoint_that_is_being_removed_never_breaks_a_payment(
     app: Flask, cast: Cast, listen: Listen, in_review: Callable[[], Transaction]
 ):
-    made = [in_review() for _ in range(4)]
-    endpoints = [listen(URL) for _ in range(4)]
+    payment = in_review()
+    leaving, staying = listen(URL), listen(URL)
+    removal = delete(WebhookEndpoint).where(WebhookEndpoint.id == leaving.id)
+    decided = behind(app, removal, lambda: decide(cast, payment, Verdict.REJECT))
+    assert decided.status is Status.CANCELED
+    assert [row.endpoint_id for row in deliveries()] == [staying.id]
 
-    def reject() -> None:
-        for payment in made:
-            service.decide(
-                actor=cast.supervisor.actor,
-                row_id=payment.id,
-                verdict=Verdict.REJECT,
-                reason="Falso",
-            )
 
-    def remove() -> None:
-        for endpoint in endpoints:
-            webhooks.remove(actor=cast.integrator.actor, key=str(endpoint.id))
-
-    assert together(app, [reject, remove]) == [None, None]
-    assert {payments.reread(payment).status for payment in made} == {Status.CANCELED}
-    assert told() == []
+def test_staging_never_waits_for_a_message_under_way(
+    cast: Cast, listen: Listen, in_review: Callable[[], Transaction]
+):
+    payment, endpoint = in_review(), listen(URL)
+    with db.engine.connect() as connection:
+        connection.execute(
+            update(WebhookEndpoint)
+            .where(WebhookEndpoint.id == endpoint.id)
+            .values(busy_until=clock.now())
+        )
+        decide(cast, payment, Verdict.REJECT)
+        connection.rollback()
+    assert len(told()) == 1
