@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -21,6 +24,7 @@ from tests.support.threads import together
 from tests.webhooks.conftest import Listen, deliveries, endpoint_now, let_time_pass, staged_for
 from webapp import clock
 from webapp.accounts.models import User
+from webapp.config import PROJECT_ROOT, Settings
 from webapp.extensions import db
 from webapp.observability import WEBHOOK_DELIVERIES
 from webapp.transactions.lifecycle import Status
@@ -217,6 +221,39 @@ def test_a_worker_killed_after_it_sent_repeats_the_same_id_once(
     assert receiver.ids == [str(staged)] * 2
     (row,) = deliveries()
     assert (row.state, row.attempts) == (DeliveryState.DELIVERED, 2)
+
+
+@pytest.mark.processes
+def test_a_worker_process_killed_while_it_sends_loses_nothing_and_doubles_nothing(
+    settings: Settings, receiver: Receiver, sender: Sender, listen: Listen
+):
+    (staged,) = staged_for(listen(receiver.url.replace("hooks.clinic.test", "127.0.0.1")), 1)
+    receiver.will_answer("hang", 200)
+    process = _start_worker(settings)
+    try:
+        assert receiver.arrived.wait(30)
+    finally:
+        process.kill()
+        process.wait(10)
+    receiver.release.set()
+    assert send_all(sender) == 0
+    let_time_pass()
+    assert send_all(sender) == 1
+    assert receiver.ids == [str(staged)] * 2
+    (row,) = deliveries()
+    assert (row.state, log_of(row)) == (DeliveryState.DELIVERED, [(200, None)])
+
+
+def _start_worker(settings: Settings) -> subprocess.Popen[bytes]:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": settings.database_url or "",
+        "DATA_DIR": str(settings.data_dir),
+        "SECRET_KEY": settings.secret_key,
+        "WEBHOOKS_ALLOW_PRIVATE": "true",
+    }
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "worker"]
+    return subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, stdout=subprocess.DEVNULL)
 
 
 def test_a_slow_worker_whose_claim_ran_out_undoes_nothing(
