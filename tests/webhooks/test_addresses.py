@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -189,8 +187,6 @@ def test_a_name_that_changed_its_mind_since_it_was_registered_gets_nothing(recei
 
 
 def test_the_next_address_is_tried_where_the_first_does_not_answer(receiver: Receiver):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
     names = Names(["::1", "127.0.0.1"])
     sender = Sender(Addresses(allow_private=True, resolve=names), seconds=5)
     assert sender.send(message(receiver.url)).failure is None
