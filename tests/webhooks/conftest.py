@@ -16,6 +16,7 @@ from webapp import clock
 from webapp.extensions import db
 from webapp.webhooks import service
 from webapp.webhooks.addresses import Addresses
+from webapp.webhooks.delivery import deliver_due
 from webapp.webhooks.events import EventType
 from webapp.webhooks.models import WebhookDelivery, WebhookEndpoint
 from webapp.webhooks.sending import Sender
@@ -98,3 +99,11 @@ def staged_for(endpoint: WebhookEndpoint, count: int) -> list[uuid.UUID]:
     db.session.add_all(rows)
     db.session.commit()
     return [row.id for row in rows]
+
+
+def send_all(sender: Sender) -> int:
+    """Send whatever is due now; how many attempts that took."""
+    attempts = 0
+    while deliver_due(sender=sender):
+        attempts += 1
+    return attempts

@@ -7,12 +7,10 @@ import subprocess
 import sys
 import uuid
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import update
 from standardwebhooks.webhooks import Webhook
 
 from tests.support import payments
@@ -21,7 +19,14 @@ from tests.support.logs import watched
 from tests.support.people import Cast
 from tests.support.receivers import Receiver
 from tests.support.threads import together
-from tests.webhooks.conftest import Listen, deliveries, endpoint_now, let_time_pass, staged_for
+from tests.webhooks.conftest import (
+    Listen,
+    deliveries,
+    endpoint_now,
+    let_time_pass,
+    send_all,
+    staged_for,
+)
 from webapp import clock
 from webapp.accounts.models import User
 from webapp.config import PROJECT_ROOT, Settings
@@ -31,17 +36,9 @@ from webapp.transactions.lifecycle import Status
 from webapp.transactions.worker import Worker
 from webapp.webhooks import delivery, queries, schedule, service
 from webapp.webhooks.delivery import claim, deliver_due
-from webapp.webhooks.events import DeliveryState, DisabledReason, EventType, Failure
-from webapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from webapp.webhooks.events import DeliveryState, DisabledReason, Failure
+from webapp.webhooks.models import WebhookDelivery, WebhookEndpoint
 from webapp.webhooks.sending import Message, Result, Sender
-
-
-def send_all(sender: Sender) -> int:
-    """Send whatever is due now; how many attempts that took."""
-    attempts = 0
-    while deliver_due(sender=sender):
-        attempts += 1
-    return attempts
 
 
 def log_of(row: WebhookDelivery) -> list[tuple[int | None, str | None]]:
@@ -354,71 +351,3 @@ def test_neither_address_nor_secret_reaches_the_log(
     assert "very-private" not in lines.text
     assert "hooks.clinic.test" not in lines.text
     assert endpoint.secret not in lines.text
-
-
-def test_what_is_older_than_ninety_days_goes_with_its_attempts(
-    receiver: Receiver, sender: Sender, listen: Listen
-):
-    old, young = staged_for(listen(receiver.url), 2)
-    send_all(sender)
-    db.session.execute(
-        update(WebhookDelivery)
-        .where(WebhookDelivery.id == old)
-        .values(created_at=clock.now() - timedelta(days=91))
-    )
-    db.session.commit()
-    assert service.forget_old() == 1
-    assert [row.id for row in deliveries()] == [young]
-    assert [row.delivery_id for row in db.session.query(WebhookAttempt)] == [young]
-
-
-def test_a_secret_that_signs_no_more_is_forgotten(cast: Cast, receiver: Receiver, listen: Listen):
-    endpoint = listen(receiver.url)
-    service.rotate_secret(actor=cast.integrator.actor, key=str(endpoint.id))
-    service.forget_old(now=clock.now() + timedelta(hours=23))
-    assert endpoint_now(endpoint).previous_secret is not None
-    service.forget_old(now=clock.now() + timedelta(hours=25))
-    assert endpoint_now(endpoint).previous_secret is None
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE webhook_attempts SET latency_ms = 0",
-        "DELETE FROM webhook_attempts",
-        "TRUNCATE webhook_attempts",
-        "TRUNCATE webhook_deliveries CASCADE",
-    ],
-)
-def test_the_log_of_attempts_cannot_be_rewritten(
-    receiver: Receiver, sender: Sender, listen: Listen, statement: str
-):
-    staged_for(listen(receiver.url), 1)
-    send_all(sender)
-    with pytest.raises(IntegrityError, match="append-only"):
-        db.session.execute(text(statement))
-    db.session.rollback()
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"next_attempt_at": None},
-        {"delivered_at": clock.now()},
-    ],
-)
-def test_a_delivery_is_in_exactly_one_state(
-    receiver: Receiver, listen: Listen, values: dict[str, Any]
-):
-    staged_for(listen(receiver.url), 1)
-    with pytest.raises(IntegrityError, match="one_state"):
-        db.session.execute(update(WebhookDelivery).values(**values))
-    db.session.rollback()
-
-
-@pytest.mark.parametrize("events", [[], ["transaction.exploded"]])
-def test_the_database_knows_the_events(receiver: Receiver, listen: Listen, events: list[str]):
-    listen(receiver.url, events=[EventType.COMPLETED])
-    with pytest.raises(IntegrityError, match="events_known"):
-        db.session.execute(update(WebhookEndpoint).values(events=events))
-    db.session.rollback()
