@@ -30,8 +30,11 @@ EMPTIED = [
     "transactions",
     "rate_limits",
     "user_sessions",
+    "webhook_attempts",
+    "webhook_deliveries",
+    "webhook_endpoints",
 ]
-APPEND_ONLY = ("transaction_events", "bank_calls")
+APPEND_ONLY = ("transaction_events", "bank_calls", "webhook_attempts")
 
 
 def server_url() -> str:

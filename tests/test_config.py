@@ -60,6 +60,7 @@ def development(tmp_path: Path) -> dict[str, str]:
         ("MAX_FILE_SIZE", "0"),
         ("PROMETHEUS_PORT", "70000"),
         ("SENTRY_DSN", "nowhere"),
+        ("WEBHOOKS_ALLOW_PRIVATE", "sometimes"),
         ("BANESCO_DEVICE_IP", "localhost"),
         ("BANESCO_MAINTENANCE_WINDOW", "2-6"),
         ("BANESCO_MAINTENANCE_WINDOW", "02:00-24:00"),
@@ -123,6 +124,13 @@ def test_production_allows_a_bank_on_this_very_machine(host: str):
         {**PRODUCTION, "BANESCO_PROD_API_URL": f"http://{host}/v1"}
     )
     assert settings.bank.api_url == f"http://{host}/v1"
+
+
+def test_production_never_sends_webhooks_to_private_addresses():
+    with pytest.raises(SettingsError, match=r"^WEBHOOKS_ALLOW_PRIVATE is refused") as refused:
+        Settings.from_environment({**PRODUCTION, "WEBHOOKS_ALLOW_PRIVATE": "true"})
+    assert "\n" not in str(refused.value)
+    assert not Settings.from_environment(PRODUCTION).webhooks_allow_private
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,44 @@ def _trail(row_id: uuid.UUID) -> list[tuple[str | None, str]]:
         return [(row[0], row[1]) for row in connection.execute(query, {"id": row_id})]
 
 
+def test_integrators_and_administrators_of_before_may_manage_webhooks(empty: Flask):
+    before = revisions()[revisions().index("0005") - 1]
+    upgrade(revision=before)
+    roles = ("cashier", "supervisor", "integrator", "admin")
+    with db.engine.begin() as connection:
+        for role in roles:
+            for granted in ("with", "without"):
+                connection.execute(
+                    text(
+                        "INSERT INTO users (email, password_hash, full_name, role) "
+                        "VALUES (:email, 'x', 'Y', :role)"
+                    ),
+                    {"email": f"{role}.{granted}@clinic.test", "role": role},
+                )
+        connection.execute(
+            text(
+                "INSERT INTO user_permissions (user_id, permission_id) SELECT u.id, p.id "
+                "FROM users u, permissions p WHERE u.email LIKE '%.with@%' "
+                "AND p.name = 'transaction:read'"
+            )
+        )
+    upgrade(revision="0005")
+    assert _managers() == ["admin.with@clinic.test", "integrator.with@clinic.test"]
+    downgrade(revision=before)
+    assert _managers() == []
+    upgrade()
+    assert _managers() == ["admin.with@clinic.test", "integrator.with@clinic.test"]
+
+
+def _managers() -> list[str]:
+    query = text(
+        "SELECT u.email FROM users u JOIN user_permissions g ON g.user_id = u.id "
+        "JOIN permissions p ON p.id = g.permission_id WHERE p.name = 'webhook:manage' ORDER BY 1"
+    )
+    with db.engine.connect() as connection:
+        return list(connection.scalars(query))
+
+
 def test_the_migrated_database_is_what_the_models_describe(app: Flask):
     with db.engine.connect() as connection:
         context = MigrationContext.configure(

@@ -18,6 +18,7 @@ from webapp.permissions import Actor, Permission, access_of
 EVERYBODY = {"anonymous", "cashier", "supervisor", "integrator", "admin"}
 SIGNED_IN = EVERYBODY - {"anonymous"}
 SUPERVISING = {"supervisor", "admin"}
+INTEGRATING = {"integrator", "admin"}
 
 ROUTES: dict[tuple[str, str], set[str]] = {
     ("GET", "/assets/<digest>/<name>"): EVERYBODY,
@@ -49,6 +50,16 @@ ROUTES: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/v1/transactions/<transaction_id>/status"): SIGNED_IN,
     ("GET", "/api/v1/transactions/<transaction_id>/events"): SIGNED_IN,
     ("POST", "/api/v1/transactions/<transaction_id>/review"): SUPERVISING,
+    ("POST", "/api/v1/webhooks"): INTEGRATING,
+    ("GET", "/api/v1/webhooks"): INTEGRATING,
+    ("GET", "/api/v1/webhooks/<webhook_id>"): INTEGRATING,
+    ("PATCH", "/api/v1/webhooks/<webhook_id>"): INTEGRATING,
+    ("DELETE", "/api/v1/webhooks/<webhook_id>"): INTEGRATING,
+    ("POST", "/api/v1/webhooks/<webhook_id>/rotate-secret"): INTEGRATING,
+    ("POST", "/api/v1/webhooks/<webhook_id>/test"): INTEGRATING,
+    ("GET", "/api/v1/webhooks/<webhook_id>/deliveries"): INTEGRATING,
+    ("GET", "/api/v1/webhooks/<webhook_id>/deliveries/<delivery_id>"): INTEGRATING,
+    ("POST", "/api/v1/webhooks/<webhook_id>/deliveries/<delivery_id>/redeliver"): INTEGRATING,
     # Last: they end the session.
     ("POST", "/api/v1/auth/logout"): SIGNED_IN,
     ("POST", "/logout"): SIGNED_IN,

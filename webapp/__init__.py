@@ -38,6 +38,7 @@ from webapp.reviews.views import bp as reviews_pages
 from webapp.shared_cache import SharedCache
 from webapp.transactions import queries as transaction_queries
 from webapp.transactions.views import bp as transactions_pages
+from webapp.webhooks import sending
 
 __all__ = ["create_app", "models"]
 
@@ -67,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     limits.init_app(app, settings)
     bank = connection.connect(settings, SharedCache(cache))
     app.extensions["bank"] = bank
+    app.extensions["webhooks"] = sending.connect(settings)
     navigation.init_app(
         app,
         count_for_review=transaction_queries.count_for_review,

@@ -110,6 +110,8 @@ class Settings(BaseModel):
     prometheus_port: int | None = Field(None, ge=1, le=65535)
     sentry_dsn: str | None = Field(None, repr=False)
 
+    webhooks_allow_private: bool = False
+
     banesco_environment: Literal["qa", "production"] = "qa"
     banesco_api: Literal["status", "confirmation"] = "status"
     banesco_qa_api_url: str | None = None
@@ -188,6 +190,10 @@ class Settings(BaseModel):
                 raise SettingsError("SECRET_KEY is missing: production has no default secret.")
             if not self.database_url:
                 raise SettingsError("DATABASE_URL is missing: production embeds no database.")
+            if self.webhooks_allow_private:
+                raise SettingsError(
+                    "WEBHOOKS_ALLOW_PRIVATE is refused: in production webhooks go to public addresses."
+                )
         if self.banesco_api == "confirmation" and not self.account:
             raise SettingsError(
                 "BANESCO_ACCOUNT_ID is missing: BANESCO_API=confirmation searches by the clinic's account."

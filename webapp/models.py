@@ -5,6 +5,7 @@ from webapp.banking.models import BankCall, BankHealth
 from webapp.database import Base
 from webapp.kernel_models import RateLimit
 from webapp.transactions.models import Transaction, TransactionEvent
+from webapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "BankCall",
@@ -17,4 +18,7 @@ __all__ = [
     "User",
     "UserPermission",
     "UserSession",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]

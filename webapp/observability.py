@@ -31,6 +31,9 @@ TRANSACTION_COUNT = Counter(
 BANESCO_API_CALLS = Counter(
     "banesco_api_calls_total", "Total calls to Banesco API", ["status", "operation"]
 )
+WEBHOOK_DELIVERIES = Counter(
+    "webhook_deliveries_total", "Attempts to deliver webhooks, and deliveries given up", ["outcome"]
+)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

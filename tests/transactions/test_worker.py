@@ -29,7 +29,7 @@ from webapp.transactions.worker import Worker
 
 @pytest.fixture
 def clerk(app: Flask, bank: FakeGateway) -> Worker:
-    return Worker(app=app, bank=app.extensions["bank"])
+    return Worker(app=app, bank=app.extensions["bank"], sender=app.extensions["webhooks"])
 
 
 def make_all_due() -> None:
@@ -81,7 +81,7 @@ def test_two_workers_never_ask_about_one_payment_at_the_same_time(
     app: Flask, cast: Cast, bank, clerk
 ):
     made = [payments.logged(cast.cashier) for _ in range(8)]
-    other = Worker(app=app, bank=clerk.bank)
+    other = Worker(app=app, bank=clerk.bank, sender=clerk.sender)
     done = together(app, [clerk.run_once, other.run_once])
     assert sum(number for number in done if isinstance(number, int)) == 8
     assert sorted(claim.reference for claim in bank.claims) == sorted(p.reference for p in made)

@@ -15,7 +15,7 @@ from webapp.extensions import db
 from webapp.observability import TRANSACTION_COUNT
 from webapp.permissions import Actor
 from webapp.text import is_storable
-from webapp.transactions import matching
+from webapp.transactions import announcing, matching
 from webapp.transactions.lifecycle import Cause, Status, allows
 from webapp.transactions.matching import Reason
 from webapp.transactions.models import Transaction, TransactionEvent
@@ -60,7 +60,7 @@ def event(
     reasons: Sequence[Reason] = (),
     **about: Any,
 ) -> None:
-    """Write one event of the trail, inside the caller's unit of work."""
+    """Write one event of the trail and stage what other programs are told, inside the caller's unit of work."""
     if reasons:
         about["reasons"] = [dict(item) for item in reasons]
         reason = reason or ", ".join(item["code"] for item in reasons)
@@ -77,6 +77,7 @@ def event(
             created_at=clock.now(),
         )
     )
+    announcing.announce(transaction, old_status)
 
 
 def required_reason(reason: str) -> str:
