@@ -29,9 +29,12 @@ EMPTIED = [
     "bank_health",
     "transactions",
     "rate_limits",
+    "account_events",
+    "api_keys",
+    "refresh_tokens",
     "user_sessions",
 ]
-APPEND_ONLY = ("transaction_events", "bank_calls")
+APPEND_ONLY = ("transaction_events", "bank_calls", "account_events")
 
 
 def server_url() -> str:

@@ -1,17 +1,28 @@
 """Every table of the application in one place, for migrations and tests."""
 
-from webapp.accounts.models import PermissionRow, User, UserPermission, UserSession
+from webapp.accounts.models import (
+    AccountEvent,
+    ApiKey,
+    PermissionRow,
+    RefreshToken,
+    User,
+    UserPermission,
+    UserSession,
+)
 from webapp.banking.models import BankCall, BankHealth
 from webapp.database import Base
 from webapp.kernel_models import RateLimit
 from webapp.transactions.models import Transaction, TransactionEvent
 
 __all__ = [
+    "AccountEvent",
+    "ApiKey",
     "BankCall",
     "BankHealth",
     "Base",
     "PermissionRow",
     "RateLimit",
+    "RefreshToken",
     "Transaction",
     "TransactionEvent",
     "User",

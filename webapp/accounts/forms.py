@@ -14,12 +14,18 @@ class LoginForm(FlaskForm):
 
     email = StringField(
         _l("Correo"),
-        validators=[DataRequired(_l("Escriba su correo.")), Length(max=255)],
+        validators=[
+            DataRequired(_l("Escriba su correo.")),
+            Length(max=255, message=_l("El correo es demasiado largo.")),
+        ],
         render_kw={"autocomplete": "username", "inputmode": "email"},
     )
     password = PasswordField(
         _l("Contraseña"),
-        validators=[DataRequired(_l("Escriba su contraseña.")), Length(max=1024)],
+        validators=[
+            DataRequired(_l("Escriba su contraseña.")),
+            Length(max=1024, message=_l("La contraseña es demasiado larga.")),
+        ],
         render_kw={"autocomplete": "current-password"},
     )
     next = HiddenField()

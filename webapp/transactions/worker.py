@@ -12,6 +12,7 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import limits
+from webapp.accounts import service as accounts
 from webapp.banking.connection import BankConnection
 from webapp.transactions import checking
 
@@ -80,5 +81,6 @@ class Worker:
         try:
             with self.app.app_context():
                 limits.forget_expired()
+                accounts.forget_ended_sessions()
         except SQLAlchemyError as error:
             log.error("worker_database_unavailable", kind=type(error).__name__)
