@@ -273,5 +273,5 @@ def test_administrators_do_not_take_their_own_administration_away(
 def test_who_is_not_there_is_not_found(
     administrator: Program, method: str, user_id: object
 ) -> None:
-    sent = {"json": {}} if method == "PATCH" else {}
+    sent: dict[str, Any] = {"json": {}} if method == "PATCH" else {}
     assert administrator.call(method, f"/users/{user_id}", **sent).status_code == 404

@@ -202,3 +202,5 @@ class AccountEvent(Base):
         JSONB, default=dict, server_default=text("'{}'::jsonb")
     )
     created_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
+
+    actor: Mapped[User | None] = relationship(lazy="raise", foreign_keys=[actor_id])

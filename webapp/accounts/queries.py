@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select
-from sqlalchemy.orm import contains_eager, selectinload
+from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
 from webapp import clock
 from webapp.accounts.models import (
@@ -278,13 +278,15 @@ def keys_of(user_id: uuid.UUID) -> list[ApiKey]:
     )
 
 
-def events_of(user_id: uuid.UUID) -> list[AccountEvent]:
-    """What happened to a user, the newest first."""
+def events_of(user_id: uuid.UUID, *, most: int = 50) -> list[AccountEvent]:
+    """What happened to a user and who did it, the newest first."""
     return list(
         db.session.scalars(
             select(AccountEvent)
             .where(AccountEvent.user_id == user_id)
+            .options(joinedload(AccountEvent.actor))
             .order_by(AccountEvent.created_at.desc(), AccountEvent.id)
+            .limit(most)
         )
     )
 
