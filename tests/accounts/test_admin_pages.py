@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -11,8 +12,9 @@ from flask import Flask
 from tests.support.pages import Browser, Page
 from tests.support.people import PASSWORD, Cast, Person, create_person
 from tests.support.programs import Program
+from webapp import clock
 from webapp.accounts import api_keys, queries
-from webapp.accounts.models import User
+from webapp.accounts.models import ApiKey, User
 from webapp.extensions import db
 from webapp.permissions import ROLE_PERMISSIONS, SYSTEM, Permission, Role
 
@@ -248,10 +250,12 @@ def test_a_key_is_shown_once_opens_the_api_and_is_revoked(
     program = Program(app)
     program.token = secret[0]
     assert program.get("/auth/me").get_json()["permissions"] == ["transaction:read"]
+    db.session.expire_all()
     page = admin.get(page_of(newcomer))
     (key,) = queries.keys_of(newcomer.id)
     assert secret[0] not in page.source
     assert f"Laboratorio {key.prefix}_… Ver pagos y consultar a Banesco" in page.text
+    assert re.search(r"Vence el \d\d/\d\d/\d{4} .* Último uso: \d\d/\d\d/\d{4}", page.text)
     assert "Llave creada: Laboratorio" in page.text
     revoke = f"{page_of(newcomer)}/api-keys/{key.id}/revoke"
     page = admin.follow(admin.post(revoke, {}, form=page_of(newcomer)))
@@ -295,6 +299,15 @@ def test_who_is_not_there_is_not_found(admin: Browser):
     for action in ("details", "permissions", "password", "activity", "api-keys"):
         sent = {"password": "a new password", "full_name": "Nadie Aquí", "role": "cashier"}
         assert admin.post(f"{nobody}/{action}", sent).status == 404
+
+
+def test_a_key_that_ran_out_is_marked(admin: Browser, newcomer: Person):
+    key = api_keys.issue(actor=SYSTEM, user_id=newcomer.id, name="Laboratorio").key
+    assert "Sin usar todavía" in admin.get(page_of(newcomer)).text
+    row = db.session.get_one(ApiKey, key.id)
+    row.created_at, row.expires_at = clock.now() - timedelta(days=2), clock.now()
+    db.session.commit()
+    assert "Venció el" in admin.get(page_of(newcomer)).text
 
 
 def test_nothing_changes_without_the_form_token_or_by_get(admin: Browser, newcomer: Person):
