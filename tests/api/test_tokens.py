@@ -12,7 +12,7 @@ from typing import Any
 import jwt
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from tests.support.pages import Browser
 from tests.support.people import PASSWORD, Cast, Person, create_person
@@ -344,17 +344,23 @@ def test_a_new_key_signs_and_the_old_one_still_counts_until_it_is_taken_out(
                 db.engine.dispose()
 
 
-def test_old_sessions_and_their_tokens_are_forgotten_and_others_stay(
-    app: Flask, newcomer: Person
+def test_old_sessions_and_their_tokens_are_forgotten_but_not_when_somebody_was_last_seen(
+    app: Flask, cast: Cast, newcomer: Person
 ) -> None:
-    old, kept = signed_in(app, newcomer), signed_in(app, newcomer)
-    session_id = uuid.UUID(claims_of(old["access_token"])["sid"])
-    renewed(app, old["refresh_token"])
-    session = db.session.get_one(UserSession, session_id)
-    session.ended_at = clock.now() - timedelta(days=31)
+    old, kept, only = (signed_in(app, person) for person in (newcomer, newcomer, cast.integrator))
+    long_ago = clock.now() - timedelta(days=31)
+    for tokens in (old, only):
+        session = db.session.get_one(UserSession, session_of(tokens))
+        session.ended_at = session.last_seen_at = long_ago
     db.session.commit()
     service.forget_ended_sessions()
     db.session.expire_all()
-    assert db.session.get(UserSession, session_id) is None
-    assert db.session.scalar(select(func.count()).select_from(RefreshToken)) == 1
+    left = set(db.session.scalars(select(UserSession.id)))
+    assert left == {session_of(kept), session_of(only)}
+    assert set(db.session.scalars(select(RefreshToken.session_id))) == left
     assert renewed(app, kept["refresh_token"])[0] == 200
+    assert queries.last_seen(cast.integrator.id) == long_ago
+
+
+def session_of(tokens: Tokens) -> uuid.UUID:
+    return uuid.UUID(claims_of(tokens["access_token"])["sid"])

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, CursorResult, delete, or_, update
+from sqlalchemy import ColumnElement, CursorResult, delete, exists, or_, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from webapp import clock
 from webapp.accounts import events, passwords, queries
@@ -243,11 +244,17 @@ def _end(condition: ColumnElement[bool]) -> int:
 
 
 def forget_ended_sessions() -> None:
-    """Delete sessions, with their refresh tokens, that opened nothing for a month."""
+    """Delete sessions, with their refresh tokens, that opened nothing for a month.
+
+    The latest of each user stays: it says when they were last seen.
+    """
     past = clock.now() - _KEPT_AFTER_THE_END
+    later = aliased(UserSession)
+    was_seen_later = exists().where(
+        later.user_id == UserSession.user_id, later.last_seen_at > UserSession.last_seen_at
+    )
+    over = or_(UserSession.expires_at < past, UserSession.ended_at < past)
     db.session.execute(
-        delete(UserSession)
-        .where(or_(UserSession.expires_at < past, UserSession.ended_at < past))
-        .execution_options(synchronize_session=False)
+        delete(UserSession).where(over, was_seen_later).execution_options(synchronize_session=False)
     )
     db.session.commit()
