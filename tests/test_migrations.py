@@ -113,6 +113,42 @@ def test_a_payment_and_its_trail_live_through_every_revision(empty: Flask):
     downgrade(revision="base")
 
 
+def test_a_programs_sign_in_lives_through_the_table_of_refresh_tokens(empty: Flask):
+    (target,) = (PROJECT_ROOT / "migrations" / "versions").glob("*_accounts.py")
+    revision = target.name[:4]
+    before = revisions()[revisions().index(revision) - 1]
+    upgrade(revision=before)
+    ids = {"user": uuid.uuid4(), "program": uuid.uuid4(), "browser": uuid.uuid4()}
+    with db.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO users (id, email, password_hash, full_name) VALUES (:id, 'a@b.c', 'x', 'Y')"
+            ),
+            {"id": ids["user"]},
+        )
+        for name, token in (("program", "1" * 64), ("browser", None)):
+            connection.execute(
+                text(
+                    "INSERT INTO user_sessions (id, user_id, refresh_hash, expires_at) "
+                    "VALUES (:id, :user, :token, now() + interval '1 day')"
+                ),
+                {"id": ids[name], "user": ids["user"], "token": token},
+            )
+    upgrade(revision=revision)
+    with db.engine.begin() as connection:
+        moved = connection.execute(text("SELECT token_hash, session_id FROM refresh_tokens"))
+        assert moved.all() == [("1" * 64, ids["program"])]
+        connection.execute(text("UPDATE refresh_tokens SET used_at = now()"))
+        connection.execute(
+            text("INSERT INTO refresh_tokens (token_hash, session_id) VALUES (:token, :id)"),
+            {"token": "2" * 64, "id": ids["program"]},
+        )
+    downgrade(revision=before)
+    with db.engine.begin() as connection:
+        kept = connection.execute(text("SELECT id, refresh_hash FROM user_sessions"))
+        assert {row[0]: row[1] for row in kept} == {ids["program"]: "2" * 64, ids["browser"]: None}
+
+
 def _write_payment() -> uuid.UUID:
     row_id, user_id = uuid.uuid4(), uuid.uuid4()
     with db.engine.begin() as connection:

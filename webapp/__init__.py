@@ -24,6 +24,7 @@ from webapp import (
 )
 from webapp.accounts import queries as account_queries
 from webapp.accounts import signin
+from webapp.accounts.admin_views import bp as administration_pages
 from webapp.accounts.views import bp as accounts_pages
 from webapp.api.auth import ApiGate
 from webapp.api.views import bp as api
@@ -76,7 +77,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     assets.init_app(app)
     health.init_app(app, count_active_users=account_queries.count_active)
-    for blueprint in (accounts_pages, transactions_pages, reviews_pages, reports_pages, api):
+    for blueprint in (
+        accounts_pages,
+        administration_pages,
+        transactions_pages,
+        reviews_pages,
+        reports_pages,
+        api,
+    ):
         app.register_blueprint(blueprint)
     cli.init_app(app)
     return app

@@ -94,6 +94,7 @@ class Settings(BaseModel):
     cache_ttl: int = Field(300, ge=1)
 
     secret_key: str = Field("", repr=False)
+    secret_key_fallbacks: CommaSeparated = Field((), repr=False)
     algorithm: Literal["HS256"] = "HS256"
     access_token_expire_minutes: int = Field(30, ge=1, le=1440)
     registration: Literal["approval", "open", "closed"] = "approval"
@@ -138,6 +139,13 @@ class Settings(BaseModel):
     @classmethod
     def _one_spelling(cls, value: str | None) -> str | None:
         return normalise_database_url(value) if value else None
+
+    @field_validator("secret_key_fallbacks")
+    @classmethod
+    def _long_enough(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(len(key) < 16 for key in value):
+            raise ValueError("holds a key that is too short: each has at least 16 characters")
+        return value
 
     @field_validator("redis_url")
     @classmethod
@@ -202,6 +210,11 @@ class Settings(BaseModel):
             raise SettingsError("SECRET_KEY is too short: use at least 16 random characters.")
         _ = self.bank
         return self
+
+    @property
+    def signing_keys(self) -> tuple[str, ...]:
+        """The key that signs, then the older ones whose signatures still count."""
+        return (self.secret_key, *self.secret_key_fallbacks)
 
     @property
     def is_production(self) -> bool:

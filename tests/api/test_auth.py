@@ -121,7 +121,7 @@ def app_key(app: Flask) -> bytes:
     """The key that the application signs with."""
     from webapp.api import auth
 
-    return auth._key(app.config["SETTINGS"])
+    return auth.signing_key(app.config["SETTINGS"].secret_key)
 
 
 def test_the_browsers_session_opens_nothing(cashier: Browser) -> None:

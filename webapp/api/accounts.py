@@ -6,11 +6,11 @@ from flask import Response, current_app, jsonify
 from flask.typing import ResponseReturnValue
 
 from webapp.accounts import queries, service
-from webapp.accounts.queries import SignedInUser
+from webapp.accounts.queries import KeyHolder, SignedInUser
 from webapp.api import auth, reading, schemas
 from webapp.api.blueprint import bp
 from webapp.config import Settings
-from webapp.errors import Forbidden, NotSignedIn
+from webapp.errors import Conflict, Forbidden, NotSignedIn
 from webapp.limits import failed_sign_ins
 from webapp.permissions import Role, public, signed_in
 from webapp.words import gettext as _
@@ -36,15 +36,13 @@ def register() -> ResponseReturnValue:
         national_id=given.national_id,
         phone_number=given.phone_number,
     )
-    created = queries.user_by_id(user.id)
-    assert created is not None  # noqa: S101 - it was committed a moment ago
     body = schemas.UserOut(
-        id=str(created.id),
-        email=created.email,
-        full_name=created.full_name,
-        role=created.role,
-        is_active=created.is_active,
-        permissions=sorted(created.permissions),
+        id=str(user.id),
+        email=user.email,
+        full_name=user.full_name,
+        role=user.role,
+        is_active=user.is_active,
+        permissions=sorted(user.permissions),
     )
     return jsonify(body.model_dump()), 201
 
@@ -57,10 +55,12 @@ def login() -> ResponseReturnValue:
     given = reading.body(schemas.Login)
     try:
         user = service.authenticate(email=given.email, password=given.password)
+        opened = service.open_session(
+            user=user, lifetime=service.REFRESH_LIFETIME, refreshable=True
+        )
     except NotSignedIn as refusal:
         refusal.headers.update(auth.BEARER)
         raise
-    opened = service.open_session(user=user, lifetime=service.REFRESH_LIFETIME, refreshable=True)
     fresh = queries.open_session(opened.session.id)
     if fresh is None:
         raise NotSignedIn(headers=auth.BEARER)
@@ -71,7 +71,7 @@ def login() -> ResponseReturnValue:
 @public
 @failed_sign_ins
 def refresh() -> ResponseReturnValue:
-    """Exchange a refresh token for new tokens; the old one ends."""
+    """Exchange a refresh token for new tokens; a used one ends the whole session."""
     given = reading.body(schemas.Refresh)
     try:
         session, token = service.rotate_refresh(refresh_token=given.refresh_token)
@@ -85,15 +85,21 @@ def refresh() -> ResponseReturnValue:
 @signed_in
 def logout() -> ResponseReturnValue:
     """End the session: its access and refresh tokens open nothing from now on."""
-    service.close_session(session_id=auth.current_user().session_id)
+    caller = auth.caller()
+    if isinstance(caller, KeyHolder):
+        raise Conflict(
+            _("Una llave para programas no inicia sesión: se revoca en administración."),
+            code="key_has_no_session",
+        )
+    service.close_session(session_id=caller.session_id)
     return Response(status=204)
 
 
 @bp.get("/auth/me", strict_slashes=False)
 @signed_in
 def me() -> ResponseReturnValue:
-    """Who the token belongs to."""
-    user = auth.current_user()
+    """As whom the token or key acts, and what it may do."""
+    user = auth.caller()
     body = schemas.UserOut(
         id=str(user.user_id),
         email=user.email,

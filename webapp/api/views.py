@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webapp.api import accounts, transactions, webhooks
+from webapp.api import accounts, transactions, users, webhooks
 from webapp.api.blueprint import bp
 
-__all__ = ["accounts", "bp", "transactions", "webhooks"]
+__all__ = ["accounts", "bp", "transactions", "users", "webhooks"]

@@ -18,6 +18,7 @@ from prometheus_client import start_http_server
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import limits
+from webapp.accounts import service as accounts
 from webapp.banking.connection import BankConnection
 from webapp.config import Settings
 from webapp.transactions import checking
@@ -116,5 +117,6 @@ class Worker:
             with self.app.app_context():
                 limits.forget_expired()
                 webhooks.forget_old()
+                accounts.forget_ended_sessions()
         except SQLAlchemyError as error:
             log.error("worker_database_unavailable", kind=type(error).__name__)
