@@ -29,6 +29,7 @@ EMPTIED = [
     "bank_health",
     "transactions",
     "rate_limits",
+    "idempotency_keys",
     "user_sessions",
 ]
 APPEND_ONLY = ("transaction_events", "bank_calls")

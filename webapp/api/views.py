@@ -1,8 +1,12 @@
-"""The API's routes, gathered on its blueprint."""
+"""The API's routes, gathered on its blueprint, and what happens around each of them."""
 
 from __future__ import annotations
 
-from webapp.api import accounts, transactions
+from webapp.api import accounts, batch, export, idempotency, limiting, transactions
 from webapp.api.blueprint import bp
 
-__all__ = ["accounts", "bp", "transactions"]
+__all__ = ["accounts", "batch", "bp", "export", "transactions"]
+
+bp.before_request(limiting.check_rate)
+bp.before_request(idempotency.begin)
+bp.after_request(idempotency.complete)

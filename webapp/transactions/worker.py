@@ -11,7 +11,7 @@ import structlog
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import limits
+from webapp import idempotency, limits
 from webapp.banking.connection import BankConnection
 from webapp.transactions import checking
 
@@ -80,5 +80,6 @@ class Worker:
         try:
             with self.app.app_context():
                 limits.forget_expired()
+                idempotency.forget_expired()
         except SQLAlchemyError as error:
             log.error("worker_database_unavailable", kind=type(error).__name__)
