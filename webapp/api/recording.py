@@ -54,7 +54,8 @@ def record(
                 transaction_id=given.transaction_id,
                 submission_key=submission_key,
             )
-        except service.TransactionIdTaken:
+        except (service.TransactionIdTaken, service.ReferenceTaken):
+            # Perhaps by the very same payment, sent twice at once.
             existing = queries.by_transaction_id(given.transaction_id)
             if existing is None:
                 raise
