@@ -10,9 +10,8 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
@@ -135,6 +134,7 @@ class RequestLimits:
     store: Store
     limit: int
     period: int
+    now: Callable[[], float] = time.time
     _callers: dict[str, _Caller] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -144,7 +144,7 @@ class RequestLimits:
         It is allowed where every one of them has something left. Raises SQLAlchemyError where
         PostgreSQL counts and is away.
         """
-        now = datetime.now(UTC).timestamp()
+        now = self.now()
         start = int(now - now % self.period)
         names = [hashlib.sha256(caller.encode()).hexdigest() for caller in callers]
         with self._lock:

@@ -20,6 +20,7 @@ from webapp import clock, create_app, idempotency
 from webapp.banking.connection import BankConnection
 from webapp.config import Settings
 from webapp.extensions import db
+from webapp.permissions import Permission, requires
 from webapp.transactions.worker import Worker
 
 
@@ -154,10 +155,10 @@ def test_a_fault_of_ours_frees_the_key(
     sent, headers = payment(), key()
     whole = app.view_functions["api.create"]
 
+    @requires(Permission.TRANSACTION_CREATE)
     def fails() -> None:
         raise RuntimeError("planted")
 
-    fails.__access__ = whole.__access__  # type: ignore[attr-defined]
     monkeypatch.setitem(app.view_functions, "api.create", fails)
     assert integrator.post("/transactions", sent, headers=headers).status_code == 500
     assert kept() == []

@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 EXTENSION = "request_limits"
 BODY_CAPS = {"api.batch": 2 * 1024 * 1024}
 """Bytes that a body may have, where they are not the usual number."""
+WAITING = frozenset({409, 429, 503})
+"""Statuses that say when to come again."""
 
 
 def check_rate() -> None:
@@ -56,7 +58,7 @@ def init_app(app: Flask, settings: Settings) -> None:
             response = _count_turned_away(response)
         if "usage" in g:
             response.headers.update(g.usage.headers)
-        if response.status_code < 400:
+        if response.status_code not in WAITING:  # the sign-in's limits put it on every answer
             response.headers.pop("Retry-After", None)
         return response
 
