@@ -31,7 +31,7 @@ STEADY = 16
 """So many requests, each sooner than OFTEN_SECONDS after the last, make a caller that asks often."""
 MOST_CALLERS = 10_000
 
-_COUNT = """
+_COUNT = text("""
 WITH quickly AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
 INSERT INTO rate_limits
   (resource_type, resource_identifier, window_start, expires_at, request_count)
@@ -42,7 +42,7 @@ ORDER BY place
 ON CONFLICT (resource_type, resource_identifier, window_start) DO UPDATE
 SET request_count = rate_limits.request_count + excluded.request_count, updated_at = now()
 RETURNING resource_identifier, request_count
-"""
+""")
 # Losing the last counts in a crash of the server is no harm, so nobody waits for its disk.
 
 
@@ -64,7 +64,7 @@ class PostgresStore:
             "amounts": list(amounts.values()),
         }
         with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            return {row[0]: row[1] for row in connection.execute(text(_COUNT), values)}
+            return {row[0]: row[1] for row in connection.execute(_COUNT, values)}
 
 
 class RedisStore:
