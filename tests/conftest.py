@@ -32,6 +32,7 @@ EMPTIED = [
     "account_events",
     "api_keys",
     "refresh_tokens",
+    "idempotency_keys",
     "user_sessions",
     "webhook_attempts",
     "webhook_deliveries",

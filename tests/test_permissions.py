@@ -55,6 +55,8 @@ ROUTES: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/v1/auth/me"): SIGNED_IN,
     ("POST", "/api/v1/transactions"): SIGNED_IN,
     ("GET", "/api/v1/transactions"): SIGNED_IN,
+    ("POST", "/api/v1/transactions/batch"): SIGNED_IN,
+    ("GET", "/api/v1/transactions/export"): SIGNED_IN,
     ("GET", "/api/v1/transactions/<transaction_id>"): SIGNED_IN,
     ("PATCH", "/api/v1/transactions/<transaction_id>"): SIGNED_IN - {"cashier"},
     ("DELETE", "/api/v1/transactions/<transaction_id>"): SUPERVISING,

@@ -21,11 +21,13 @@ from webapp import (
     observability,
     permissions,
     security,
+    strict_json,
 )
 from webapp.accounts import queries as account_queries
 from webapp.accounts import signin
 from webapp.accounts.admin_views import bp as administration_pages
 from webapp.accounts.views import bp as accounts_pages
+from webapp.api import cors, limiting
 from webapp.api.auth import ApiGate
 from webapp.api.views import bp as api
 from webapp.banking import connection
@@ -57,6 +59,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.jinja_env.undefined = StrictUndefined
     app.config["SETTINGS"] = settings
+    strict_json.init_app(app)
     app.config.update(security.session_config(settings))
     observability.init_app(app, settings)
     security.init_app(app, settings)
@@ -64,8 +67,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     language.init_app(app)
     formatting.init_app(app)
     errors.init_app(app)
+    cors.init_app(app, settings)
     signin.init_app(app)
     permissions.init_app(app, pages=signin.PagesGate(), api=ApiGate())
+    limiting.init_app(app, settings)
     limits.init_app(app, settings)
     bank = connection.connect(settings, SharedCache(cache))
     app.extensions["bank"] = bank

@@ -11,7 +11,7 @@ from webapp.accounts.models import (
 )
 from webapp.banking.models import BankCall, BankHealth
 from webapp.database import Base
-from webapp.kernel_models import RateLimit
+from webapp.kernel_models import IdempotencyKey, RateLimit
 from webapp.transactions.models import Transaction, TransactionEvent
 from webapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
@@ -21,6 +21,7 @@ __all__ = [
     "BankCall",
     "BankHealth",
     "Base",
+    "IdempotencyKey",
     "PermissionRow",
     "RateLimit",
     "RefreshToken",

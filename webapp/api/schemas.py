@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -110,6 +110,12 @@ class CreateTransaction(Body):
             operation_date=self.operation_date,
             transaction_type=self.transaction_type,
         )
+
+
+class Batch(Body):
+    """Payments to log together; each is judged by itself."""
+
+    items: Annotated[list[Any], Field(min_length=1, max_length=500)]
 
 
 class ChangeCustomer(Body):
@@ -243,6 +249,27 @@ def reasons_out(transaction: Transaction) -> list[dict[str, Any]]:
     ]
 
 
+class BatchItemOut(BaseModel):
+    """What became of one payment of a batch: it, or the problem that kept it out."""
+
+    index: int
+    """Its place among the items sent, from 0."""
+    status: int
+    """As POST /transactions would have answered: 201, 200 or a refusal."""
+    transaction: TransactionOut | None = None
+    problem: dict[str, Any] | None = None
+
+
+class BatchOut(BaseModel):
+    """What became of each payment of a batch, in the order of the items."""
+
+    items: list[BatchItemOut]
+    created: int
+    stored: int
+    """Those that stood already, whether they were changed or not."""
+    refused: int
+
+
 class TransactionList(BaseModel):
     """One page of payments (ERD 5.2, TransactionListResponse)."""
 
@@ -251,16 +278,34 @@ class TransactionList(BaseModel):
     page: int
     size: int
     pages: int
+    next_cursor: str | None
+    """Where to go on, whatever is inserted meanwhile; none after the last row."""
 
     @classmethod
-    def of(cls, page: Page) -> TransactionList:
+    def of(cls, page: Page, *, next_cursor: str | None) -> TransactionList:
         return cls(
+            next_cursor=next_cursor,
             items=[TransactionOut.of(item) for item in page.items],
             total=page.total,
             page=page.number,
             size=page.size,
             pages=page.pages,
         )
+
+
+class TransactionStretch(BaseModel):
+    """The payments that follow a cursor, newest first."""
+
+    items: list[TransactionOut]
+    size: int
+    next_cursor: str | None
+
+    @classmethod
+    def of(
+        cls, rows: Sequence[Transaction], *, size: int, next_cursor: str | None
+    ) -> TransactionStretch:
+        items = [TransactionOut.of(row) for row in rows]
+        return cls(items=items, size=size, next_cursor=next_cursor)
 
 
 class StatusOut(BaseModel):

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import replace
-
 from flask import Response, make_response, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
-from webapp import clock
-from webapp.api import reading, schemas
+from webapp.api import idempotency, listing, reading, recording, schemas
 from webapp.api.blueprint import bp
-from webapp.errors import Conflict, Invalid
 from webapp.permissions import Permission, actor, requires
-from webapp.transactions import identifiers, queries, rules, service, wording
+from webapp.transactions import queries, rules, service
 from webapp.transactions.checking import CheckOutcome, CheckResult
-from webapp.transactions.details import Details, details_of
-from webapp.transactions.forms import OLDEST_OPERATION, FilterForm
-from webapp.transactions.identifiers import Misspelt
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
-from webapp.transactions.service import StaleVersion
-from webapp.transactions.views import ask_in_background, ask_now, bank
-from webapp.words import gettext as _
+from webapp.transactions.views import ask_in_background, ask_now
 
 ASKED_FOR = frozenset({Status.IN_PROGRESS, Status.UNKNOWN})
 """Statuses in which a question to the bank can change something."""
@@ -47,78 +37,32 @@ def _one(transaction: Transaction, status: int = 200) -> Response:
 def create() -> ResponseReturnValue:
     """Log a payment; the same transaction_id again gives the stored one, or changes it."""
     given = reading.body(schemas.CreateTransaction)
-    details = _complete(given.details(given.reference))
-    existing = queries.by_transaction_id(given.transaction_id)
-    if existing is None:
-        try:
-            logged = service.log(
-                actor=actor(),
-                details=details,
-                transaction_id=given.transaction_id,
-                submission_key=uuid.uuid4().hex,
-            )
-        except service.TransactionIdTaken:
-            existing = queries.by_transaction_id(given.transaction_id)
-            if existing is None:
-                raise
-        else:
-            ask_in_background(logged.transaction)
-            return _one(logged.transaction, 201)
-    return _again(existing, details)
-
-
-def _again(existing: Transaction, details: Details) -> ResponseReturnValue:
-    """The same id again: the stored row for the same content, a correction for other content."""
-    if existing.deleted_at is not None:
-        raise service.TransactionIdTaken()
-    if details_of(existing) == details:
-        return _one(existing)
-    if existing.is_final:
-        raise Conflict(
-            _("Este pago ya está cerrado y no se puede cambiar."), code="final_transaction"
-        )
-    actor().require(Permission.TRANSACTION_UPDATE)
-    changed = service.correct(actor=actor(), row_id=existing.id, version=None, details=details)
-    ask_in_background(changed)
-    return _one(changed)
-
-
-def _complete(details: Details) -> Details:
-    """The details with what the dialect demands of them. Raises Invalid."""
-    errors: dict[str, list[str]] = {}
-    needs = bank().gateway.requirements(details.bank, details.payer_bank)
-    reference = details.reference
-    try:
-        reference = identifiers.reference(details.reference, needs.reference_digits)
-    except Misspelt as error:
-        errors["reference"] = [wording.misspelling(error.problem, needs.reference_digits)]
-    day = details.operation_date
-    if day and not OLDEST_OPERATION <= day <= clock.today():
-        errors["operation_date"] = [_("Escriba el día del pago; no puede ser futuro.")]
-    missing = {
-        "operation_date": needs.operation_date and not day,
-        "payer_bank": needs.payer_bank and not details.payer_bank,
-        "amount": needs.amount and details.amount is None,
-    }
-    for field in (name for name, is_missing in missing.items() if is_missing):
-        errors[field] = [wording.missing(field)]
-    if errors:
-        raise Invalid(errors=errors)
-    return replace(details, reference=reference)
+    recorded = recording.record(given, submission_key=idempotency.submission_key())
+    if recorded.ask:
+        ask_in_background(recorded.transaction)
+    return _one(recorded.transaction, recorded.status)
 
 
 @bp.get("/transactions", endpoint="list", strict_slashes=False)
 @requires(Permission.TRANSACTION_READ)
 def list_() -> ResponseReturnValue:
-    """A page of payments, newest first, narrowed by the filters of the query."""
-    filters = FilterForm(request.args)
-    if not filters.validate():
-        raise Invalid(
-            errors={name: [str(e) for e in errors] for name, errors in filters.errors.items()}
-        )
-    offset, size = reading.page_and_size()
-    page = queries.offset_page(filters.wanted(), offset=offset, size=size)
-    return answer(schemas.TransactionList.of(page))
+    """Payments, newest first, narrowed by the filters of the query: a page, or what follows a cursor."""
+    narrowing = listing.filters(besides=listing.PAGING)
+    wanted = listing.wanted(narrowing)
+    model: schemas.TransactionList | schemas.TransactionStretch
+    if wanted.by_cursor:
+        items, more = queries.rows_after(narrowing, wanted.place, size=wanted.size)
+    else:
+        page = queries.offset_page(narrowing, offset=wanted.offset, size=wanted.size)
+        items, more = page.items, wanted.offset + len(page.items) < page.total
+    cursor = None
+    if items and more:
+        cursor = listing.cursor_after(queries.place_of(items[-1]), narrowing)
+    if wanted.by_cursor:
+        model = schemas.TransactionStretch.of(items, size=wanted.size, next_cursor=cursor)
+    else:
+        model = schemas.TransactionList.of(page, next_cursor=cursor)
+    return listing.link_next(answer(model), cursor, wanted.size)
 
 
 @bp.get("/transactions/<transaction_id>", strict_slashes=False)
@@ -136,30 +80,9 @@ def change(transaction_id: str) -> ResponseReturnValue:
     transaction = queries.find(transaction_id)
     given = reading.body(schemas.ChangeTransaction)
     rules.require_may_correct(actor(), transaction)
-    changes = given.model_dump(exclude_unset=True, exclude={"customer"})
-    changes |= given.customer.model_dump(exclude_unset=True)
-    emptied = [
-        name
-        for name in ("bank", "reference", "transaction_type", "full_name", "phone", "national_id")
-        if name in changes and changes[name] is None
-    ]
-    if emptied:
-        raise Invalid(errors={name: [_("Falta este dato.")] for name in emptied})
-    if changes.get("amount") is not None:
-        changes["amount"] = given.amount
-    changed = _correct(transaction, _complete(replace(details_of(transaction), **changes)))
+    changed = recording.correct(transaction, recording.changed(transaction, given))
     ask_in_background(changed)
     return _one(changed)
-
-
-def _correct(transaction: Transaction, details: Details) -> Transaction:
-    version = reading.expected_version()
-    try:
-        return service.correct(
-            actor=actor(), row_id=transaction.id, version=version, details=details
-        )
-    except StaleVersion as stale:
-        raise reading.VersionMismatch(str(stale.sentence)) from None
 
 
 @bp.delete("/transactions/<transaction_id>", strict_slashes=False)
@@ -169,11 +92,9 @@ def delete(transaction_id: str) -> ResponseReturnValue:
     transaction = queries.find(transaction_id)
     given = reading.optional_body(schemas.DeletionReason)
     reason = given.reason or request.args.get("reason", "")
-    version = reading.expected_version()
-    try:
+    version = reading.expected_version(transaction.version)
+    with recording.versions_respected():
         service.delete(actor=actor(), row_id=transaction.id, reason=reason, version=version)
-    except StaleVersion as stale:
-        raise reading.VersionMismatch(str(stale.sentence)) from None
     return Response(status=204)
 
 
@@ -205,7 +126,13 @@ def review(transaction_id: str) -> ResponseReturnValue:
     """Approve or reject a payment that waits for a decision."""
     transaction = queries.find(transaction_id)
     given = reading.body(schemas.ReviewDecision)
-    decided = service.decide(
-        actor=actor(), row_id=transaction.id, verdict=given.decision, reason=given.reason
-    )
+    version = reading.expected_version(transaction.version)
+    with recording.versions_respected():
+        decided = service.decide(
+            actor=actor(),
+            row_id=transaction.id,
+            verdict=given.decision,
+            reason=given.reason,
+            version=version,
+        )
     return _one(decided)

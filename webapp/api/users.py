@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 
-from flask import Response, request, url_for
+from flask import Response, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.accounts import api_keys, changes, queries, service
 from webapp.accounts.changes import UserChanges
 from webapp.accounts.models import User
-from webapp.api import reading, user_schemas
+from webapp.api import listing, reading, user_schemas
 from webapp.api.blueprint import bp
 from webapp.api.transactions import answer
 from webapp.errors import Invalid
@@ -27,11 +27,11 @@ def _one(user: User, status: int = 200) -> Response:
 @requires(Permission.ADMIN_ACCESS)
 def list_users() -> ResponseReturnValue:
     """A page of users by name, narrowed by `q`, `role` and `is_active`."""
-    given = {name: value for name, value in request.args.items() if value.strip()}
-    filters = reading.validated(user_schemas.UserFilters, given)
+    offset, size = listing.numbered(user_schemas.UserFilters.model_fields)
+    filters = listing.query(user_schemas.UserFilters)
     if not is_storable(filters.q):
-        raise Invalid(errors={"q": [_("Este texto tiene caracteres que no se pueden buscar.")]})
-    offset, size = reading.page_and_size()
+        sentence = _("Este texto tiene caracteres que no se pueden buscar.")
+        raise listing.wrong_parameter("q", sentence)
     page = queries.user_page(filters.wanted(), offset=offset, size=size)
     return answer(user_schemas.UserList.of(page))
 

@@ -1,8 +1,12 @@
-"""The API's routes, gathered on its blueprint."""
+"""The API's routes, gathered on its blueprint, and what happens around each of them."""
 
 from __future__ import annotations
 
-from webapp.api import accounts, transactions, users, webhooks
+from webapp.api import accounts, batch, export, idempotency, limiting, transactions, users, webhooks
 from webapp.api.blueprint import bp
 
-__all__ = ["accounts", "bp", "transactions", "users", "webhooks"]
+__all__ = ["accounts", "batch", "bp", "export", "transactions", "users", "webhooks"]
+
+bp.before_request(limiting.check_rate)
+bp.before_request(idempotency.begin)
+bp.after_request(idempotency.complete)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from flask import Response, current_app, request
 from flask.typing import ResponseReturnValue
 
-from webapp.api import reading, webhook_schemas
+from webapp.api import listing, reading, webhook_schemas
 from webapp.api.blueprint import bp
 from webapp.api.transactions import answer
-from webapp.errors import Invalid
 from webapp.permissions import Permission, actor, requires
 from webapp.webhooks import queries, service
 from webapp.webhooks.addresses import Addresses
@@ -102,7 +101,7 @@ def test(webhook_id: str) -> ResponseReturnValue:
 def deliveries(webhook_id: str) -> ResponseReturnValue:
     """A page of what was or will be sent, newest first."""
     endpoint = queries.endpoint(actor(), webhook_id)
-    offset, size = reading.page_and_size()
+    offset, size = listing.numbered({"status"})
     page = queries.deliveries(endpoint.id, state=_state(), offset=offset, size=size)
     return answer(webhook_schemas.DeliveryList.of(page))
 
@@ -114,7 +113,8 @@ def _state() -> DeliveryState | None:
     try:
         return DeliveryState(given)
     except ValueError:
-        raise Invalid(errors={"status": [_("Elija una de las opciones.")]}) from None
+        sentence = _("Elija una de las opciones.")
+        raise listing.wrong_parameter("status", sentence, "not_an_option") from None
 
 
 @bp.get(

@@ -231,11 +231,19 @@ def delete(
     return transaction
 
 
-def decide(*, actor: Actor, row_id: uuid.UUID, verdict: Verdict, reason: str) -> Transaction:
+def decide(
+    *,
+    actor: Actor,
+    row_id: uuid.UUID,
+    verdict: Verdict,
+    reason: str,
+    version: int | None = None,
+) -> Transaction:
     """A supervisor approves or rejects, for a reason.
 
-    Raises Forbidden (permission, or one's own entry), Invalid without a reason, Conflict where it
-    is decided already or its movement pays another payment.
+    Raises Forbidden (permission, or one's own entry), Invalid without a reason, StaleVersion (with a
+    `version` other than the row's), Conflict where it is decided already or its movement pays another
+    payment.
     """
     actor.require(Permission.TRANSACTION_REVIEW)
     reason = required_reason(reason)
@@ -243,6 +251,8 @@ def decide(*, actor: Actor, row_id: uuid.UUID, verdict: Verdict, reason: str) ->
     if transaction.status not in rules.DECIDABLE:
         raise Conflict(_not_decidable(transaction), code="not_decidable")
     rules.require_may_decide(actor, transaction)
+    if version is not None and version != transaction.version:
+        raise StaleVersion()
     if verdict is Verdict.APPROVE:
         _take_movement(transaction, transaction.shown_movement)
     new_status = Status.COMPLETED if verdict is Verdict.APPROVE else Status.CANCELED

@@ -17,7 +17,7 @@ from flask import Flask
 from prometheus_client import start_http_server
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import limits
+from webapp import idempotency, limits
 from webapp.accounts import service as accounts
 from webapp.banking.connection import BankConnection
 from webapp.config import Settings
@@ -118,5 +118,6 @@ class Worker:
                 limits.forget_expired()
                 webhooks.forget_old()
                 accounts.forget_ended_sessions()
+                idempotency.forget_expired()
         except SQLAlchemyError as error:
             log.error("worker_database_unavailable", kind=type(error).__name__)
