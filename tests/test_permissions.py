@@ -37,6 +37,8 @@ ROUTES: dict[tuple[str, str], set[str]] = {
     ("POST", "/transactions/<transaction_id>/delete"): SUPERVISING,
     ("POST", "/transactions/<transaction_id>/review"): SUPERVISING,
     ("GET", "/reviews"): SUPERVISING,
+    ("GET", "/admin/bank-calls"): {"admin"},
+    ("GET", "/admin/bank-calls/<uuid:call_id>"): {"admin"},
     ("POST", "/api/v1/auth/register"): EVERYBODY,
     ("POST", "/api/v1/auth/login"): EVERYBODY,
     ("POST", "/api/v1/auth/refresh"): EVERYBODY,
@@ -85,6 +87,7 @@ def test_each_role_reaches_its_routes_and_no_others(
     wrong = []
     for (method, rule), allowed in ROUTES.items():
         url = rule.replace("<transaction_id>", payment.transaction_id)
+        url = url.replace("<uuid:call_id>", str(uuid.uuid4()))
         url = url.replace("<digest>", "0").replace("<name>", "none")
         api = rule.startswith("/api/")
         headers = {"Authorization": f"Bearer {token}"} if api and token else {}

@@ -56,6 +56,7 @@ def create() -> ResponseReturnValue:
                 details=details,
                 transaction_id=given.transaction_id,
                 submission_key=uuid.uuid4().hex,
+                bank_environment=bank().policy.environment,
             )
         except service.TransactionIdTaken:
             existing = queries.by_transaction_id(given.transaction_id)

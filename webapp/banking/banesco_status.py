@@ -37,7 +37,7 @@ from webapp.banking.gateway import (
 )
 from webapp.banking.http import BankHttp, Reply
 from webapp.banking.oauth import TokenSource
-from webapp.banking.redaction import redacted, strike_out
+from webapp.banking.redaction import kept_request, redacted, strike_out
 from webapp.text import is_storable
 
 WORDS = {
@@ -95,15 +95,19 @@ class BanescoStatus:
     def _ask_once(self, claim: Claim, token: str, calls: CallLog, deadline: float) -> BankAnswer:
         key = claim.own_key or claim.reference
         url = f"{self._api_url}/transactions/{quote(key, safe='')}"
-        record = CallRecord(operation="transaction", request={"method": "GET", "url": url})
+        headers = {"Authorization": f"Bearer {token}"}
+        record = CallRecord(
+            operation="transaction", request=kept_request("GET", url, headers=headers)
+        )
         with calls.call(record):
             reply = self._http.send(
                 "GET",
                 url,
                 seconds=min(_left(deadline), self._timeout),
-                headers={"Authorization": f"Bearer {token}"},
+                headers=headers,
             )
-            record.http_status = reply.status
+            record.saw(reply)
+            record.response = redacted(reply, secret=token)
             return _read_answer(reply, claim, record)
 
 
@@ -134,7 +138,6 @@ def _wait(state: RetryCallState) -> float:
 def _read_answer(reply: Reply, claim: Claim, record: CallRecord) -> BankAnswer:
     if reply.status == 404:
         record.outcome = Outcome.NOT_FOUND
-        record.response = redacted(reply)
         return BankAnswer(movements=())
     if reply.status == 429:
         raise BankRateLimited("HTTP 429", retry_after=reply.retry_after)
@@ -142,7 +145,6 @@ def _read_answer(reply: Reply, claim: Claim, record: CallRecord) -> BankAnswer:
         raise _TokenRefused(f"HTTP {reply.status}")
     if reply.status >= 500:
         raise BankUnavailable(f"HTTP {reply.status}", retry_after=reply.retry_after)
-    record.response = redacted(reply)
     if 300 <= reply.status < 400:
         raise BankUnreadable(f"HTTP {reply.status}: a redirect is no answer")
     if reply.status != 200:

@@ -20,6 +20,8 @@ from webapp import clock
 from webapp.banking.gateway import BankUnavailable, BankUnreadable
 
 MAX_ANSWER_BYTES = 1024 * 1024
+ACCEPT = {"Accept": "application/json"}
+"""Sent with every call."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class BankHttp:
             with self._session().request(
                 method,
                 url,
-                headers={"Accept": "application/json", **headers},
+                headers={**ACCEPT, **headers},
                 data=form,
                 json=body,
                 timeout=(min(seconds, 5), seconds),

@@ -44,7 +44,7 @@ def _record_answer(
         transaction.next_check_at = None if transaction.is_final else clock.now()
         db.session.commit()
         return transaction
-    held = queries.holders([m.identity for m in answer.movements], other_than=row_id)
+    held = queries.holders([m.identity for m in answer.movements], other_than=transaction)
     decision = matching.decide(
         transaction.as_claim(),
         answer.movements,

@@ -45,6 +45,9 @@ class Transaction(Base):
         # Equals ERD 4.1's UNIQUE(reference, transaction_type): the key is the reference, and NULL once deleted.
         UniqueConstraint("reference_key", "transaction_type", name="unique_reference_per_type"),
         UniqueConstraint("created_by", "submission_key", name="uq_transactions_submission"),
+        # One bank movement pays one transaction, ever; a make-believe one never stands in a real one's way.
+        UniqueConstraint("bank_environment", "matched_movement"),
+        CheckConstraint("bank_environment IN ('qa', 'production')", name="bank_environment_known"),
         CheckConstraint(
             "(deleted_at IS NULL) = (reference_key IS NOT NULL)", name="key_while_alive"
         ),
@@ -107,12 +110,14 @@ class Transaction(Base):
     operation_date: Mapped[date | None]
     receiving_account: Mapped[str | None] = mapped_column(String(20))
 
+    bank_environment: Mapped[str] = mapped_column(String(20), server_default="qa")
+    """The bank's environment in force at logging (`qa`, `production`); the database keeps it for good."""
     bank_reference: Mapped[str | None] = mapped_column(String(50))
     bank_amount: Mapped[Decimal | None] = mapped_column(Numeric(18, 2))
     shown_movement: Mapped[str | None] = mapped_column(String(120))
     """The one movement that the bank last showed for this claim; it pays only once matched."""
-    matched_movement: Mapped[str | None] = mapped_column(String(120), unique=True)
-    """One bank movement pays one transaction, ever."""
+    matched_movement: Mapped[str | None] = mapped_column(String(120))
+    """The movement that pays this; no other transaction of the same environment has it."""
     banesco_payload: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(
         JSONB, default=list, server_default=text("'[]'")

@@ -204,13 +204,15 @@ def by_transaction_id(transaction_id: str) -> Transaction | None:
     )
 
 
-def holders(movements: Collection[str], *, other_than: uuid.UUID) -> dict[str, Transaction]:
-    """Which other transactions these movements of the bank already pay; deleted ones count."""
+def holders(movements: Collection[str], *, other_than: Transaction) -> dict[str, Transaction]:
+    """Which other transactions these movements of the same bank already pay; deleted ones count."""
     if not movements:
         return {}
     rows = db.session.scalars(
         select(Transaction).where(
-            Transaction.matched_movement.in_(movements), Transaction.id != other_than
+            Transaction.bank_environment == other_than.bank_environment,
+            Transaction.matched_movement.in_(movements),
+            Transaction.id != other_than.id,
         )
     )
     return {str(row.matched_movement): row for row in rows}

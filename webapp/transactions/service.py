@@ -89,10 +89,16 @@ class Logged:
 
 
 def log(
-    *, actor: Actor, details: Details, transaction_id: str | None, submission_key: str
+    *,
+    actor: Actor,
+    details: Details,
+    transaction_id: str | None,
+    submission_key: str,
+    bank_environment: str,
 ) -> Logged:
     """Record a payment and its first event, due to be asked about at once.
 
+    `bank_environment` (`qa`, `production`: the bank in force) marks it for good.
     The same form (or API request) sent again gives the payment that it made. Raises Forbidden,
     ReferenceTaken, TransactionIdTaken.
     """
@@ -109,6 +115,7 @@ def log(
         if made is not None:
             submission_key = uuid.uuid4().hex  # the same form with other content is another payment
         transaction = _new(actor, details, transaction_id, submission_key, content)
+        transaction.bank_environment = bank_environment
         db.session.add(transaction)
         event(transaction, None, actor, None)
         try:
@@ -273,7 +280,7 @@ def _take_movement(transaction: Transaction, movement: str | None) -> None:
     """Let the movement that the bank shows pay this payment; a deleted or rejected one gives it up."""
     if movement is None:
         return
-    holder = queries.holders([movement], other_than=transaction.id).get(movement)
+    holder = queries.holders([movement], other_than=transaction).get(movement)
     if holder is not None:
         if holder.deleted_at is None and holder.status is Status.COMPLETED:
             raise Conflict(_movement_taken(holder), code="movement_used")
