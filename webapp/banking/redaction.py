@@ -41,7 +41,7 @@ def kept_request(
     """
     kept: dict[str, Any] = {
         "method": method,
-        "url": _without_secrets(url),
+        "url": without_secrets(url),
         "headers": {**ACCEPT, **{name: _header(name, value) for name, value in headers.items()}},
     }
     if form is not None:
@@ -59,7 +59,8 @@ def _header(name: str, value: str) -> str:
     return STRUCK_OUT if name.lower() in SECRET_NAMES else value
 
 
-def _without_secrets(url: str) -> str:
+def without_secrets(url: str) -> str:
+    """The address without its user part, and with secrets of its query struck out."""
     parts = urlsplit(url)
     query = [
         (name, STRUCK_OUT if name.lower() in SECRET_NAMES else value)
