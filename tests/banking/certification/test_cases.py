@@ -69,7 +69,7 @@ def test_yaml_keeps_leading_zeros_and_knows_today(tmp_path: Path, indent: str):
         (f"{HEADING}\nA,CHEQUE,123456,found\n", "row 2, kind: must be one of BANESCO"),
         (f"{HEADING}\n\nA,BANESCO,123456,perhaps\n", "row 3, expected: must be one of found"),
         (f"{HEADING}\nA,BANESCO,1,found,x\n", "row 2: more values than columns"),
-        (f'{HEADING}\n"A,BANESCO,1,found\n', "row 2: unexpected end of data"),
+        (f'{HEADING}\n"A,BANESCO,1,found\n', "after row 1: unexpected end of data"),
         (f"{HEADING}\nA,BANESCO,1,found\nA,BANESCO,2,found\n", "A, id: two cases have this id"),
         (f"{HEADING},amount\nA,BANESCO,1,found,1.234\n", "row 2, amount: must be an amount"),
         (f"{HEADING},phone\nA,BANESCO,1,found,0212\n", "row 2, phone: must be a mobile number"),

@@ -124,7 +124,7 @@ def _csv_rows(text: str) -> list[tuple[int, Mapping[str, str]]]:
                 raise CaseFileError(f"row {reader.line_num}: more values than columns.")
             rows.append((reader.line_num, {name: value or "" for name, value in row.items()}))
     except csv.Error as error:
-        raise CaseFileError(f"row {reader.line_num}: {error}.") from None
+        raise CaseFileError(f"after row {reader.line_num}: {error}.") from None
     return [(number, row) for number, row in rows if any(value.strip() for value in row.values())]
 
 
