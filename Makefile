@@ -8,7 +8,7 @@ CHECK_TESTS := $(wildcard tests/test_architecture.py tests/test_migrations.py te
 TEMPLATE := .data/messages.pot
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format translations lock setup clean
+.PHONY: help run test check format translations lock bench setup clean
 
 # python -m webapp.development, but Ctrl-C ends it without a traceback while it is still loading.
 LAUNCH = import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); \
@@ -47,6 +47,9 @@ LOCK = $(VENV) -m uv pip compile pyproject.toml --quiet --universal --generate-h
 lock: setup ## Write requirements.txt and requirements-dev.txt from pyproject.toml (UPGRADE=1: newest versions)
 	@$(LOCK) --output-file requirements.txt
 	@$(LOCK) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+
+bench: setup $(CATALOGS) ## Measure against the bank sandbox (SECONDS=90 for the whole storm); bench/README.md reads it
+	@$(VENV) -m bench.bank_storm --seconds $(or $(SECONDS),30)
 
 setup: ## Make .venv and install the dependencies, when needed
 	@command -v "$(PYTHON)" >/dev/null || { echo "There is no $(PYTHON): install Python 3.11 or newer." >&2; exit 1; }

@@ -190,3 +190,25 @@ def test_nothing_secret_is_shown_by_a_settings_object():
     assert PRODUCTION["DATABASE_URL"] not in shown
     assert "bank-secret" not in shown
     assert "bank-secret" not in repr(Settings.from_environment(PRODUCTION).bank)
+
+
+def test_the_banks_other_environment_and_dialect_can_be_taken_without_changing_what_is_in_force():
+    production = {
+        "BANESCO_PROD_API_URL": "https://api.bank.test/v1",
+        "BANESCO_PROD_AUTH_URL": "https://oauth.bank.test/token",
+        "BANESCO_PROD_CLIENT_ID": "real",
+        "BANESCO_PROD_CLIENT_SECRET": "real-secret",
+        "SECRET_KEY": "a-secret-of-the-tests-only",
+    }
+    in_force = Settings.from_environment(production)
+    other = in_force.for_bank("production", "confirmation")
+    assert (other.bank.environment, other.bank.client_id) == ("production", "real")
+    assert other.banesco_api == "confirmation"
+    assert (in_force.bank.environment, in_force.banesco_api) == ("qa", "status")
+    assert {**other.model_dump(), "banesco_environment": "qa", "banesco_api": "status"} == (
+        in_force.model_dump()
+    )
+    with pytest.raises(SettingsError, match="BANESCO_PROD_CLIENT_SECRET is missing"):
+        Settings.from_environment({**production, "BANESCO_PROD_CLIENT_SECRET": ""}).for_bank(
+            "production", "status"
+        )

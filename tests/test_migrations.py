@@ -178,6 +178,44 @@ def _write_payment() -> uuid.UUID:
     return row_id
 
 
+def test_payments_that_the_real_bank_was_asked_about_are_real(empty: Flask):
+    upgrade(revision="0007")
+    row_id = _write_payment()
+    with db.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO bank_calls (transaction_id, environment, dialect, operation, request,"
+                " gives_up_at) VALUES (:id, 'production', 'status', 'transaction', '{}', now())"
+            ),
+            {"id": row_id},
+        )
+    upgrade()
+    with db.engine.connect() as connection:
+        kept = connection.execute(text("SELECT bank_environment FROM transactions")).scalars()
+        assert list(kept) == ["production"]
+
+
+def test_a_movement_that_pays_in_both_environments_stays_with_the_real_payment(empty: Flask):
+    upgrade(revision="0008")
+    _write_payment()
+    copy = text(
+        "INSERT INTO transactions (transaction_id, bank, reference, reference_key,"
+        " customer_full_name, customer_name_search, customer_phone, customer_national_id,"
+        " bank_environment, matched_movement, movement_tail) SELECT 'FAC-2', bank, '2' || reference,"
+        " '2' || reference, customer_full_name, customer_name_search, customer_phone,"
+        " customer_national_id, 'production', 'one', '000001' FROM transactions"
+    )
+    with db.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE transactions SET matched_movement = 'one', movement_tail = '000001'")
+        )
+        connection.execute(copy)
+    downgrade(revision="0007")
+    query = text("SELECT transaction_id, matched_movement FROM transactions ORDER BY 1")
+    with db.engine.connect() as connection:
+        assert connection.execute(query).all() == [("FAC-1", None), ("FAC-2", "one")]
+
+
 def _trail(row_id: uuid.UUID) -> list[tuple[str | None, str]]:
     query = text(
         "SELECT old_status::text, new_status::text FROM transaction_events "

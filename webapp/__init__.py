@@ -32,6 +32,7 @@ from webapp.api.auth import ApiGate
 from webapp.api.views import bp as api
 from webapp.banking import connection
 from webapp.banking import health as bank_health
+from webapp.banking.views import bp as banking_pages
 from webapp.config import PROJECT_ROOT, Settings
 from webapp.database import engine_options
 from webapp.development.postgres import EmbeddedPostgres
@@ -79,12 +80,14 @@ def create_app(settings: Settings | None = None) -> Flask:
         app,
         count_for_review=transaction_queries.count_for_review,
         bank_down_since=lambda: _down_since(bank.policy.environment),
+        bank_environment=lambda: app.extensions["bank"].policy.environment,
     )
     assets.init_app(app)
     health.init_app(app, count_active_users=account_queries.count_active)
     for blueprint in (
         accounts_pages,
         administration_pages,
+        banking_pages,
         transactions_pages,
         reviews_pages,
         reports_pages,

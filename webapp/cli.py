@@ -7,7 +7,9 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from webapp.accounts.cli import users
+from webapp.banking.cli import banesco
 from webapp.banking.sandbox.cli import sandbox
+from webapp.config import Settings
 from webapp.development import demo
 from webapp.transactions.cli import worker
 
@@ -16,12 +18,13 @@ from webapp.transactions.cli import worker
 @with_appcontext
 def demo_data() -> None:
     """Create the demo people and a few payments, once; refused in production."""
-    if current_app.config["SETTINGS"].is_production:
+    settings: Settings = current_app.config["SETTINGS"]
+    if settings.is_production:
         raise click.ClickException("demo-data is refused: ENVIRONMENT is production.")
-    click.echo(demo.load())
+    click.echo(demo.load(bank_environment=settings.banesco_environment))
 
 
 def init_app(app: Flask) -> None:
     """Register every command."""
-    for command in (users, worker, sandbox, demo_data):
+    for command in (users, worker, sandbox, demo_data, banesco):
         app.cli.add_command(command)

@@ -252,6 +252,15 @@ class Settings(BaseModel):
             values[part] = value
         return BankAccess(environment=self.banesco_environment, **values)
 
+    def for_bank(self, environment: str, dialect: str) -> Settings:
+        """The same settings with another of the bank's environments, or dialects, in force.
+
+        Raises SettingsError naming what that environment lacks: nothing is derived from the other.
+        """
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        changed = {"banesco_environment": environment, "banesco_api": dialect}
+        return type(self).model_validate({**values, **changed})
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
         """Read the settings; an empty variable counts as not set.

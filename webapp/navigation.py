@@ -29,6 +29,7 @@ def init_app(
     *,
     count_for_review: Callable[[], int],
     bank_down_since: Callable[[], datetime | None],
+    bank_environment: Callable[[], str],
 ) -> None:
     """Give every template its surroundings; pages of strangers and errors ask nothing of the database."""
 
@@ -38,6 +39,7 @@ def init_app(
         return {
             "nav": _menu(actor, count_for_review) if actor else [],
             "bank_down_since": bank_down_since() if actor else None,
+            "bank_environment": bank_environment(),
             "locale": str(get_locale() or "es"),
             "is_htmx": bool(request.headers.get("HX-Request")),
         }
@@ -56,6 +58,7 @@ def _menu(actor: Actor, count_for_review: Callable[[], int]) -> list[NavItem]:
             count_for_review,
         ),
         (Permission.ADMIN_ACCESS, _("Usuarios"), "administration.users", "users", None),
+        (Permission.ADMIN_ACCESS, _("Consultas al banco"), "banking.calls", "landmark", None),
     ]
     return [
         NavItem(label, url_for(endpoint), icon, request.endpoint == endpoint, count and count())

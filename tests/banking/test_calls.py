@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from datetime import timedelta
 
@@ -207,13 +208,52 @@ def test_neither_rows_nor_logs_hold_a_secret(app: Flask, cast: Cast, tmp_path, c
     assert checking.check(transaction.id, bank=bank).outcome is CheckOutcome.ANSWERED
     responses.replace(responses.GET, url, status=401)
     checking.check(transaction.id, bank=bank)
-    kept = repr(db.session.execute(text("SELECT bank_calls::text FROM bank_calls")).all())
+    kept = " ".join(db.session.scalars(text("SELECT bank_calls::text FROM bank_calls")))
     shown = capsys.readouterr()
     everything = kept + shown.out + shown.err + caplog.text
     assert "/transactions/" in kept
     assert "Bearer •••" in kept
-    for secret in (SECRET, "the-token-itself"):
+    for secret in (SECRET, "the-token-itself", "Bearer t", "Basic "):
         assert secret not in everything
+
+
+@responses.activate
+def test_the_digest_of_every_answer_is_kept_and_the_body_of_a_tokens_never(
+    app: Flask, cast: Cast, tmp_path
+):
+    token_body = b'{"access_token": "the-token-itself"}'
+    responses.post(AUTH_URL, body=token_body, content_type="application/json")
+    transaction = payments.logged(cast.cashier)
+    body = b'{ "status" : "pending", "amount": 1240.00 }'
+    responses.get(
+        f"{API_URL}/transactions/{transaction.reference}",
+        body=body,
+        content_type="application/json",
+    )
+    bank = connection(tmp_path)
+    checking.check(transaction.id, bank=bank)
+    responses.reset()
+    responses.get(f"{API_URL}/transactions/{transaction.reference}", body=ConnectionError())
+    checking.check(transaction.id, bank=bank)
+    token, question, unanswered = all_calls()
+    assert token.digest == hashlib.sha256(token_body).hexdigest() and token.response is None
+    assert token.request["form"]["client_secret"] == "•••"
+    assert token.request["form"]["client_id"] == "the-client"
+    assert question.digest == hashlib.sha256(body).hexdigest()
+    assert question.response == {"status": "pending", "amount": "1240.00"}
+    assert question.request["headers"]["Authorization"] == "Bearer •••"
+    assert (unanswered.digest, unanswered.outcome) == (None, "unavailable")
+
+
+@responses.activate
+def test_a_refusal_is_kept_as_it_came(app: Flask, cast: Cast, tmp_path):
+    responses.post(AUTH_URL, json={"access_token": "t"})
+    transaction = payments.logged(cast.cashier)
+    url = f"{API_URL}/transactions/{transaction.reference}"
+    responses.get(url, status=503, json={"httpStatus": {"statusCode": "VRN04"}})
+    checking.check(transaction.id, bank=connection(tmp_path))
+    _token, question = all_calls()
+    assert question.response == {"httpStatus": {"statusCode": "VRN04"}}
 
 
 @responses.activate

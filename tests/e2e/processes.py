@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,7 +45,10 @@ def free_port() -> int:
 class Processes:
     """Web with two workers, `flask worker` and `flask sandbox` on a database of their own."""
 
-    def __init__(self, *, database_url: str, folder: Path) -> None:
+    def __init__(
+        self, *, database_url: str, folder: Path, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """`settings` go before those that stand here."""
         self.folder = folder
         self.web_port, self.bank_port = free_port(), free_port()
         self.web_url = f"http://127.0.0.1:{self.web_port}"
@@ -78,6 +81,7 @@ class Processes:
             "BANESCO_INTERACTIVE_SECONDS": "3",
             # However the tests end, nothing outlives them.
             lifeline.VARIABLE: str(os.getpid()),
+            **(settings or {}),
         }
 
     def start(self) -> None:
@@ -99,6 +103,14 @@ class Processes:
     def kill_worker(self) -> None:
         """As by `kill -9`: it gets no chance to put anything in order."""
         self._end("worker", signal.SIGKILL)
+
+    def kill_web_worker(self) -> int:
+        """As by `kill -9`: one of gunicorn's workers is gone at once; returns its number."""
+        master = self._running["web"].pid
+        children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        victim = int(children[0])
+        os.kill(victim, signal.SIGKILL)
+        return victim
 
     def start_bank(self) -> None:
         """Start the sandbox and wait until it listens: the bank is there, with nothing done yet."""
@@ -174,9 +186,10 @@ class Bank:
         self.url = url
         self._kept: list[dict[str, Any]] = []
 
-    def fail(self, mode: str, *, prefix: str) -> None:
-        """Questions about references with this prefix fail in this way, until `mend`."""
-        self._tell("failures", mode=mode, prefix=prefix, calls="transactions")
+    def fail(self, mode: str, *, prefix: str = "") -> None:
+        """Questions about references with this prefix (without one: all calls) fail, until `mend`."""
+        struck = {"prefix": prefix, "calls": "transactions"} if prefix else {"calls": "all"}
+        self._tell("failures", mode=mode, **struck)
 
     def mend(self) -> None:
         requests.delete(f"{self.url}/admin/failures", timeout=5).raise_for_status()

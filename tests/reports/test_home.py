@@ -58,7 +58,7 @@ def test_everything_that_still_waits_is_counted_whatever_its_day(
     put(cast, "IN_PROGRESS")
     put(cast, "TO_REVIEW", updated_at=long_ago)
     put(cast, "UNKNOWN")
-    today = queries.today(clock.today())
+    today = queries.today(clock.today(), bank_environment="qa")
     assert (today.in_progress_count, today.review_count, today.unknown_count) == (2, 1, 1)
     assert today.oldest_review_at == long_ago
     assert "El más antiguo espera desde hace 3 días" in cashier.get("/").text

@@ -53,13 +53,20 @@ def details(**changes: Any) -> Details:
     return Details(**given)
 
 
-def logged(person: Person, *, transaction_id: str | None = None, **changes: Any) -> Transaction:
+def logged(
+    person: Person,
+    *,
+    transaction_id: str | None = None,
+    bank_environment: str = "qa",
+    **changes: Any,
+) -> Transaction:
     """A payment that this person logged, stored."""
     return service.log(
         actor=person.actor,
         details=details(**changes),
         transaction_id=transaction_id,
         submission_key=uuid.uuid4().hex,
+        bank_environment=bank_environment,
     ).transaction
 
 

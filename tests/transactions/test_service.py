@@ -50,6 +50,7 @@ def log(person: Person, details, *, key: str | None = None, transaction_id: str 
         details=details,
         transaction_id=transaction_id,
         submission_key=key or uuid.uuid4().hex,
+        bank_environment="qa",
     )
 
 
@@ -109,6 +110,7 @@ class TestLogging:
                 details=payments.details(),
                 transaction_id=None,
                 submission_key="k",
+                bank_environment="qa",
             )
         assert count(Transaction) == 0
 
@@ -406,7 +408,7 @@ class TestDeciding:
         bank_says(second, movement(second))
         approved = decide(cast.supervisor, second)
         assert approved.matched_movement == movement(first).identity
-        holder = queries.holder_of_movement(movement(first).identity, other_than=second.id)
+        holder = queries.holder_of_movement(movement(first).identity, other_than=second)
         assert holder is None
 
     def test_two_that_show_one_movement_are_never_both_approved(self, app: Flask, cast: Cast):

@@ -53,6 +53,7 @@ def record(
                 details=details,
                 transaction_id=given.transaction_id,
                 submission_key=submission_key,
+                bank_environment=bank().policy.environment,
             )
         except (service.TransactionIdTaken, service.ReferenceTaken):
             # Perhaps by the very same payment, sent twice at once.

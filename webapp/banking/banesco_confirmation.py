@@ -31,7 +31,7 @@ from webapp.banking.gateway import (
     Requirements,
 )
 from webapp.banking.http import Reply
-from webapp.banking.redaction import redacted, strike_out
+from webapp.banking.redaction import strike_out
 
 BANESCO = "0134"
 TAIL = 6
@@ -188,7 +188,6 @@ def _read_answer(reply: Reply, record: CallRecord) -> BankAnswer:
     if code is None:
         raise _without_code(reply)
     record.bank_code = code[:50]
-    record.response = redacted(reply)
     if code == NOT_FOUND:
         record.outcome = Outcome.NOT_FOUND
         return BankAnswer(movements=())

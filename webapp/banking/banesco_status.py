@@ -25,7 +25,7 @@ from webapp.banking.gateway import (
     TransactionType,
 )
 from webapp.banking.http import Reply
-from webapp.banking.redaction import redacted, strike_out
+from webapp.banking.redaction import strike_out
 
 WORDS = {
     **dict.fromkeys(("approved", "completed", "success"), MovementState.SETTLED),
@@ -66,7 +66,6 @@ class BanescoStatus:
 def _read_answer(reply: Reply, claim: Claim, record: CallRecord) -> BankAnswer:
     if reply.status == 404:
         record.outcome = Outcome.NOT_FOUND
-        record.response = redacted(reply)
         return BankAnswer(movements=())
     if reply.status == 429:
         raise BankRateLimited("HTTP 429", retry_after=reply.retry_after)
@@ -74,7 +73,6 @@ def _read_answer(reply: Reply, claim: Claim, record: CallRecord) -> BankAnswer:
         raise TokenRefused(f"HTTP {reply.status}")
     if reply.status >= 500:
         raise BankUnavailable(f"HTTP {reply.status}", retry_after=reply.retry_after)
-    record.response = redacted(reply)
     if 300 <= reply.status < 400:
         raise BankUnreadable(f"HTTP {reply.status}: a redirect is no answer")
     if reply.status != 200:

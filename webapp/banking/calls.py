@@ -99,6 +99,7 @@ class DatabaseCallLog:
                 detail=(record.detail or "")[:200] or None,
                 response=record.response,
                 latency_ms=record.latency_ms,
+                digest=record.digest,
             )
         )
         health.note(self._policy.environment, outcome)

@@ -25,7 +25,7 @@ from webapp.banking.gateway import (
 )
 from webapp.banking.http import BankHttp, Reply
 from webapp.banking.oauth import TokenSource
-from webapp.banking.redaction import STRUCK_OUT
+from webapp.banking.redaction import kept_request, redacted
 
 RETRY_WAIT = (4.0, 10.0)
 """Least and most seconds between attempts; a Retry-After beyond the most is left to the worker."""
@@ -91,23 +91,19 @@ class Conversation:
     def _ask_once(
         self, question: Question, token: str, calls: CallLog, deadline: float
     ) -> BankAnswer:
-        kept: dict[str, Any] = {
-            "method": question.method,
-            "url": question.url,
-            "headers": {"Authorization": f"Bearer {STRUCK_OUT}"},
-        }
-        if question.body is not None:
-            kept["body"] = question.body
+        headers = {"Authorization": f"Bearer {token}"}
+        kept = kept_request(question.method, question.url, headers=headers, body=question.body)
         record = CallRecord(operation=question.operation, request=kept)
         with calls.call(record):
             reply = self._http.send(
                 question.method,
                 question.url,
                 seconds=self._bounded(deadline),
-                headers={"Authorization": f"Bearer {token}"},
+                headers=headers,
                 body=question.body,
             )
-            record.http_status = reply.status
+            record.saw(reply)
+            record.response = redacted(reply, secret=token)
             return question.read(reply, record)
 
     def _bounded(self, deadline: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -125,6 +126,14 @@ class Outcome(StrEnum):
     """An access token was given."""
 
 
+class Trouble(StrEnum):
+    """What only an operator can put right."""
+
+    CREDENTIALS = "credentials"
+    QUESTION = "question"
+    UNREADABLE = "unreadable"
+
+
 class BankError(Exception):
     """The bank said nothing about the payment. Only an answer changes a status."""
 
@@ -180,6 +189,16 @@ class CallNotAllowed(Exception):
         self.allowed_at = allowed_at
 
 
+class Received(Protocol):
+    """An HTTP answer, read whole."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def body(self) -> bytes: ...
+
+
 @dataclass
 class CallRecord:
     """What is kept of one call, filled in while it happens. Secrets never come in here."""
@@ -192,6 +211,13 @@ class CallRecord:
     bank_code: str | None = None
     detail: str | None = None
     latency_ms: int | None = None
+    digest: str | None = None
+    """SHA-256 (hex) of the body of the answer as received; None where none came."""
+
+    def saw(self, reply: Received) -> None:
+        """Note that an answer came: its status, and the digest of its body, whatever it says."""
+        self.http_status = reply.status
+        self.digest = hashlib.sha256(reply.body).hexdigest()
 
 
 class CallLog(Protocol):

@@ -18,6 +18,8 @@ from webapp.banking.gateway import BankUnavailable, BankUnreadable
 from webapp.retry_after import parse_retry_after
 
 MAX_ANSWER_BYTES = 1024 * 1024
+ACCEPT = {"Accept": "application/json"}
+"""Sent with every call."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class BankHttp:
             with self._session().request(
                 method,
                 url,
-                headers={"Accept": "application/json", **headers},
+                headers={**ACCEPT, **headers},
                 data=form,
                 json=body,
                 timeout=(min(seconds, 5), seconds),

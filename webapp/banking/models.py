@@ -23,6 +23,9 @@ class BankCall(Base):
     __table_args__ = (
         Index("ix_bank_calls_transaction_id_requested_at", "transaction_id", "requested_at"),
         Index("ix_bank_calls_requested_at", "requested_at"),
+        Index("ix_bank_calls_environment_requested_at", "environment", "requested_at"),
+        Index("ix_bank_calls_operation_requested_at", "operation", "requested_at"),
+        Index("ix_bank_calls_outcome_requested_at", "outcome", "requested_at"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(
@@ -43,6 +46,8 @@ class BankCall(Base):
     detail: Mapped[str | None] = mapped_column(String(200))
     response: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
     latency_ms: Mapped[int | None]
+    digest: Mapped[str | None] = mapped_column(String(64))
+    """SHA-256 (hex) of the body of the answer as received; NULL where none came."""
 
 
 class BankHealth(Base):

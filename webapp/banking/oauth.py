@@ -25,6 +25,7 @@ from webapp.banking.gateway import (
     Outcome,
 )
 from webapp.banking.http import BankHttp, Reply
+from webapp.banking.redaction import kept_request
 from webapp.config import BankAccess
 
 REFRESH_BEFORE = 30
@@ -178,11 +179,11 @@ class TokenSource:
     def _request(self, url: str, calls: CallLog, seconds: float) -> _Token:
         form, headers = self._style.request(self._access)
         record = CallRecord(
-            operation="token", request={"url": url, "grant_type": self._style.grant_type}
+            operation="token", request=kept_request("POST", url, headers=headers, form=form)
         )
         with calls.call(record):
             reply = self._http.send("POST", url, seconds=seconds, headers=headers, form=form)
-            record.http_status = reply.status
+            record.saw(reply)
             token = _read_token(reply)
             record.outcome = Outcome.TOKEN
             return token

@@ -1,11 +1,13 @@
-"""What of a bank's answer may be kept as evidence: everything but secrets."""
+"""What of a question and of its answer may be kept as evidence: everything but secrets."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from webapp.banking.http import Reply
+from webapp.banking.http import ACCEPT, Reply
 
 SECRET_NAMES = frozenset(
     {
@@ -16,15 +18,70 @@ SECRET_NAMES = frozenset(
         "client_secret",
         "password",
         "token",
+        "username",
     }
 )
 STRUCK_OUT = "•••"
 MAX_KEPT_CHARACTERS = 20_000
+SHORTEST_SECRET = 8
+"""Less is no token, and would strike out half of every answer."""
 
 
-def redacted(reply: Reply) -> Any:
-    """The answer as JSON where it is JSON, else its beginning as text; secrets struck out."""
+def kept_request(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    form: Mapping[str, str] | None = None,
+    body: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The request exactly as it is sent, for `CallRecord.request`; secrets struck out.
+
+    `form` is sent form-encoded, `body` as JSON, as by `BankHttp.send`.
+    """
+    kept: dict[str, Any] = {
+        "method": method,
+        "url": without_secrets(url),
+        "headers": {**ACCEPT, **{name: _header(name, value) for name, value in headers.items()}},
+    }
+    if form is not None:
+        kept["headers"]["Content-Type"] = "application/x-www-form-urlencoded"
+        kept["form"] = strike_out(dict(form))
+    if body is not None:
+        kept["headers"]["Content-Type"] = "application/json"
+        kept["body"] = strike_out(dict(body))
+    return kept
+
+
+def _header(name: str, value: str) -> str:
+    if name.lower() == "authorization":
+        return f"{value.partition(' ')[0]} {STRUCK_OUT}"
+    return STRUCK_OUT if name.lower() in SECRET_NAMES else value
+
+
+def without_secrets(url: str) -> str:
+    """The address without its user part, and with secrets of its query struck out."""
+    parts = urlsplit(url)
+    query = [
+        (name, STRUCK_OUT if name.lower() in SECRET_NAMES else value)
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+    ]
+    host = parts.netloc.rpartition("@")[2]
+    if host == parts.netloc and STRUCK_OUT not in dict(query).values():
+        return url
+    return parts._replace(
+        netloc=host, query=urlencode(query).replace(quote(STRUCK_OUT), STRUCK_OUT)
+    ).geturl()
+
+
+def redacted(reply: Reply, *, secret: str = "") -> Any:
+    """The answer as JSON where it is JSON, else its beginning as text; secrets struck out.
+
+    `secret` is struck out wherever it stands: a bank's error page may repeat the token it was sent.
+    """
     text = reply.body[:MAX_KEPT_CHARACTERS].decode("utf-8", "replace").replace("\x00", "�")
+    if len(secret) >= SHORTEST_SECRET:
+        text = text.replace(secret, STRUCK_OUT)
     if len(reply.body) > MAX_KEPT_CHARACTERS:
         return {"text": text, "cut": True}
     try:

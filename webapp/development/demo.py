@@ -67,10 +67,10 @@ _PAYMENTS = [
 ]
 
 
-def load() -> str:
+def load(*, bank_environment: str) -> str:
     """Create what is missing; returns what was done, in a sentence."""
     people = sum(_person(*person) for person in DEMO_PEOPLE)
-    payments = sum(_payment(*payment) for payment in _PAYMENTS) if people else 0
+    payments = sum(_payment(bank_environment, *payment) for payment in _PAYMENTS) if people else 0
     return f"{people} people and {payments} payments created"
 
 
@@ -82,7 +82,14 @@ def _person(email: str, name: str, role: str, password: str) -> bool:
 
 
 def _payment(
-    email: str, reference: str, amount: str, name: str, national_id: str, phone: str, concept: str
+    bank_environment: str,
+    email: str,
+    reference: str,
+    amount: str,
+    name: str,
+    national_id: str,
+    phone: str,
+    concept: str,
 ) -> bool:
     cashier = account_queries.user_by_email(email)
     if cashier is None:
@@ -104,6 +111,7 @@ def _payment(
             details=details,
             transaction_id=None,
             submission_key=f"demo{reference}",
+            bank_environment=bank_environment,
         )
     except Conflict:
         return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from webapp import clock
 from webapp.extensions import db
@@ -26,9 +26,12 @@ class Today:
     oldest_review_at: datetime | None
 
 
-def today(day: date) -> Today:
-    """What was logged on a day in Caracas and is verified, and everything that still waits."""
-    alive = Transaction.deleted_at.is_(None)
+def today(day: date, *, bank_environment: str) -> Today:
+    """What was logged on a day in Caracas and is verified, and everything that still waits.
+
+    Only payments of this environment of the bank count: make-believe money never adds to real money.
+    """
+    alive = and_(Transaction.deleted_at.is_(None), Transaction.bank_environment == bank_environment)
     of_the_day = (
         alive,
         Transaction.status == Status.COMPLETED,

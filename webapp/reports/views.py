@@ -30,7 +30,7 @@ def home() -> ResponseReturnValue:
     }
     return render_template(
         "reports/home.html",
-        today=queries.today(day),
+        today=queries.today(day, bank_environment=bank().policy.environment),
         links=links,
         bank=health.current(bank().policy.environment),
     )

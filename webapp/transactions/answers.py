@@ -88,7 +88,7 @@ def _held(transaction: Transaction, given: Collection[Movement]) -> dict[str, st
     queries.lock_tails(tails)
     held: dict[str, str] = {}
     identities = {movement.identity for movement in shown}
-    for holder in queries.paying(tails, identities, other_than=transaction.id):
+    for holder in queries.paying(tails, identities, other_than=transaction):
         paid = _paid_movement(holder)
         for movement in shown:
             if matching.may_be_the_same(movement, paid):

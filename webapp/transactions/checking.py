@@ -129,7 +129,11 @@ def ask(asked: Asked, *, bank: BankConnection, patient: bool, probe: bool) -> Ch
 def _ask(asked: Asked, bank: BankConnection, *, patient: bool, probe: bool) -> CheckResult:
     if not probe and not health.may_ask(bank.policy.environment):
         return _postponed(asked, clock.now() + health.PROBE_EVERY)
-    claim_ = queries.by_id(asked.row_id).as_claim()
+    transaction = queries.by_id(asked.row_id)
+    if transaction.bank_environment != bank.policy.environment:
+        _put_back(asked, None)  # a make-believe payment is never asked about at the real bank
+        return CheckResult(CheckOutcome.NOT_CHECKABLE)
+    claim_ = transaction.as_claim()
     db.session.rollback()  # no unit of work stays open while we talk to the bank
     answer = bank.gateway.ask(
         claim_,
@@ -176,8 +180,8 @@ def _postponed(
     return CheckResult(CheckOutcome.BANK_SILENT, next_at, silence)
 
 
-def _put_back(asked: Asked, next_at: datetime) -> None:
-    """Give the claim back; a payment in process is due again at `next_at`."""
+def _put_back(asked: Asked, next_at: datetime | None) -> None:
+    """Give the claim back; a payment in process is due again at `next_at`, or not by itself."""
     db.session.rollback()
     try:
         transaction = queries.locked(asked.row_id)

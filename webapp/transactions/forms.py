@@ -9,7 +9,6 @@ from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import (
-    DateField,
     Form,
     HiddenField,
     IntegerField,
@@ -24,6 +23,7 @@ from wtforms.widgets import HiddenInput
 
 from webapp import clock
 from webapp.banking.gateway import BankType, Requirements, TransactionType
+from webapp.fields import DayField
 from webapp.money import InvalidAmount, parse_amount
 from webapp.transactions import identifiers, wording
 from webapp.transactions.details import Details, details_of
@@ -83,24 +83,6 @@ def _banks() -> list[SelectChoice]:
 def _bank_codes() -> list[SelectChoice]:
     codes = [SelectChoice(code, f"{code} {name}") for code, name in identifiers.BANKS.items()]
     return [SelectChoice("", _l("Sin indicar")), *codes]
-
-
-class DayField(DateField):
-    """A day as browsers send it, with a sentence of ours for anything else."""
-
-    data: date | None
-
-    def process_formdata(self, valuelist: list[str]) -> None:
-        if valuelist and not valuelist[0].strip():
-            self.data = None
-            return
-        try:
-            if valuelist and not valuelist[0].isascii():
-                raise ValueError
-            super().process_formdata(valuelist)
-        except ValueError:
-            self.data = None
-            raise ValueError(_("No parece una fecha. Elija un día del calendario.")) from None
 
 
 class PaymentForm(FlaskForm):

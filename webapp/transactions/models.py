@@ -43,8 +43,17 @@ class Transaction(Base):
     __tablename__ = "transactions"
     __table_args__ = (
         # Equals ERD 4.1's UNIQUE(reference, transaction_type): the key is the reference, and NULL once deleted.
-        UniqueConstraint("reference_key", "transaction_type", name="unique_reference_per_type"),
+        # Within one environment of the bank: a make-believe payment never stands in a real one's way.
+        UniqueConstraint(
+            "bank_environment",
+            "reference_key",
+            "transaction_type",
+            name="unique_reference_per_type",
+        ),
         UniqueConstraint("created_by", "submission_key", name="uq_transactions_submission"),
+        # One bank movement pays one transaction, ever; a make-believe one never stands in a real one's way.
+        UniqueConstraint("bank_environment", "matched_movement"),
+        CheckConstraint("bank_environment IN ('qa', 'production')", name="bank_environment_known"),
         CheckConstraint(
             "matched_movement IS NULL OR movement_tail IS NOT NULL", name="matched_has_tail"
         ),
@@ -115,6 +124,8 @@ class Transaction(Base):
     operation_date: Mapped[date | None]
     receiving_account: Mapped[str | None] = mapped_column(String(20))
 
+    bank_environment: Mapped[str] = mapped_column(String(20), server_default="qa")
+    """The bank's environment in force at logging (`qa`, `production`); the database keeps it for good."""
     bank_reference: Mapped[str | None] = mapped_column(String(50))
     bank_amount: Mapped[Decimal | None] = mapped_column(Numeric(18, 2))
     shown_movement: Mapped[str | None] = mapped_column(String(120))
@@ -123,8 +134,8 @@ class Transaction(Base):
         JSONB, default=list, server_default=text("'[]'")
     )
     """Every credit that the bank last showed, read (see `movements`)."""
-    matched_movement: Mapped[str | None] = mapped_column(String(120), unique=True)
-    """One bank movement pays one transaction, ever."""
+    matched_movement: Mapped[str | None] = mapped_column(String(120))
+    """The movement that pays this; no other transaction of the same environment has it."""
     movement_tail: Mapped[str | None] = mapped_column(String(6))
     """What all spellings of the matched movement's reference end with."""
     banesco_payload: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))

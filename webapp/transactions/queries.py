@@ -261,11 +261,12 @@ def by_submission(created_by: uuid.UUID | None, submission_key: str) -> Transact
 
 
 def holder_of_reference(
-    reference_key: str, transaction_type: TransactionType
+    reference_key: str, transaction_type: TransactionType, *, bank_environment: str
 ) -> Transaction | None:
-    """The payment that holds a reference."""
+    """The payment that holds a reference, among those of one environment of the bank."""
     return db.session.scalar(
         alive().where(
+            Transaction.bank_environment == bank_environment,
             Transaction.reference_key == reference_key,
             Transaction.transaction_type == transaction_type,
         )
@@ -281,19 +282,21 @@ def by_transaction_id(transaction_id: str) -> Transaction | None:
     )
 
 
-def holder_of_movement(identity: str, *, other_than: uuid.UUID) -> Transaction | None:
-    """Which other transaction a movement of the bank already pays; a deleted one counts."""
+def holder_of_movement(identity: str, *, other_than: Transaction) -> Transaction | None:
+    """Which other transaction a movement of the same bank already pays; a deleted one counts."""
     return db.session.scalar(
         select(Transaction).where(
-            Transaction.matched_movement == identity, Transaction.id != other_than
+            Transaction.bank_environment == other_than.bank_environment,
+            Transaction.matched_movement == identity,
+            Transaction.id != other_than.id,
         )
     )
 
 
 def paying(
-    tails: Collection[str], identities: Collection[str], *, other_than: uuid.UUID
+    tails: Collection[str], identities: Collection[str], *, other_than: Transaction
 ) -> list[Transaction]:
-    """The other transactions that movements with these tails or identities pay; deleted ones count."""
+    """The other transactions that such movements of the same bank pay; deleted ones count."""
     if not tails:
         return []
     query = select(Transaction).where(
@@ -301,7 +304,8 @@ def paying(
             Transaction.movement_tail.in_(tails),
             Transaction.matched_movement.in_(identities),
         ),
-        Transaction.id != other_than,
+        Transaction.bank_environment == other_than.bank_environment,
+        Transaction.id != other_than.id,
     )
     return list(db.session.scalars(query.order_by(Transaction.created_at)))
 

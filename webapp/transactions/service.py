@@ -89,10 +89,16 @@ class Logged:
 
 
 def log(
-    *, actor: Actor, details: Details, transaction_id: str | None, submission_key: str
+    *,
+    actor: Actor,
+    details: Details,
+    transaction_id: str | None,
+    submission_key: str,
+    bank_environment: str,
 ) -> Logged:
     """Record a payment and its first event, due to be asked about at once.
 
+    `bank_environment` (`qa`, `production`: the bank in force) marks it for good.
     The same form (or API request) sent again gives the payment that it made. Raises Forbidden,
     ReferenceTaken, TransactionIdTaken.
     """
@@ -109,13 +115,14 @@ def log(
         if made is not None:
             submission_key = uuid.uuid4().hex  # the same form with other content is another payment
         transaction = _new(actor, details, transaction_id, submission_key, content)
+        transaction.bank_environment = bank_environment
         db.session.add(transaction)
         event(transaction, None, actor, None)
         try:
             db.session.commit()
         except IntegrityError:
             db.session.rollback()
-            _explain_collision(actor, details, transaction_id, submission_key)
+            _explain_collision(actor, transaction, transaction_id, submission_key)
             continue
         TRANSACTION_COUNT.labels(transaction.status.value, transaction.bank.value).inc()
         return Logged(queries.by_id(transaction.id), created=True)
@@ -152,16 +159,22 @@ def _declare(transaction: Transaction, details: Details) -> None:
 
 
 def _explain_collision(
-    actor: Actor, details: Details, transaction_id: str | None, submission_key: str
+    actor: Actor, refused: Transaction, transaction_id: str | None, submission_key: str
 ) -> None:
     """Raise what the database refused, in words; return where it can no longer be seen."""
     if queries.by_submission(actor.id, submission_key) is not None:
         return  # the same form, sent twice at once
-    holder = queries.holder_of_reference(details.reference_key, details.transaction_type)
+    holder = _holder_of(details_of(refused), refused.bank_environment)
     if holder is not None:
         raise ReferenceTaken(holder)
     if transaction_id and queries.by_transaction_id(transaction_id):
         raise TransactionIdTaken()
+
+
+def _holder_of(details: Details, bank_environment: str) -> Transaction | None:
+    return queries.holder_of_reference(
+        details.reference_key, details.transaction_type, bank_environment=bank_environment
+    )
 
 
 def correct(
@@ -180,7 +193,7 @@ def correct(
     if not changes:
         db.session.rollback()
         return queries.by_id(row_id)
-    old_status = transaction.status
+    old_status, bank_environment = transaction.status, transaction.bank_environment
     _declare_again(transaction, details, ask_again=bool(changes.keys() - NOT_ASKED))
     transaction.remember_editor(actor.id)
     transaction.updated_by = actor.id
@@ -190,7 +203,7 @@ def correct(
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
-        holder = queries.holder_of_reference(details.reference_key, details.transaction_type)
+        holder = _holder_of(details, bank_environment)
         raise ReferenceTaken(holder) if holder else StaleVersion() from None
     return queries.by_id(row_id)
 
@@ -283,7 +296,7 @@ def _take_movement(transaction: Transaction, movement: str | None) -> None:
     """Let the movement that the bank shows pay this payment; a deleted or rejected one gives it up."""
     if movement is None:
         return
-    holder = queries.holder_of_movement(movement, other_than=transaction.id)
+    holder = queries.holder_of_movement(movement, other_than=transaction)
     if holder is not None:
         if holder.deleted_at is None and holder.status is Status.COMPLETED:
             raise Conflict(_movement_taken(holder), code="movement_used")

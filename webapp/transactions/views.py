@@ -21,7 +21,10 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from webapp import clock
+from webapp.banking import presenting as bank_presenting
+from webapp.banking import queries as bank_queries
 from webapp.banking.connection import BankConnection
+from webapp.banking.presenting import ShownCall
 from webapp.errors import Conflict, Invalid
 from webapp.extensions import bank_pool, db
 from webapp.permissions import Permission, actor, requires
@@ -104,6 +107,7 @@ def new() -> ResponseReturnValue:
             details=form.details(),
             transaction_id=form.transaction_id.canonical,
             submission_key=form.own_submission_key(),
+            bank_environment=bank().policy.environment,
         )
     except ReferenceTaken as taken:
         form.reference.errors = [str(taken.sentence)]
@@ -175,9 +179,18 @@ def show_page(
         delete_url=url_of(transaction, "delete"),
         review_url=url_for("reviews.decide", transaction_id=transaction.transaction_id),
         polling=transaction.status is Status.IN_PROGRESS,
+        bank_calls=_bank_calls(transaction),
     )
     response.status_code = status
     return response
+
+
+def _bank_calls(transaction: Transaction) -> list[ShownCall] | None:
+    """The evidence, for those who decide and those who administer; None for everybody else."""
+    who = actor()
+    if not (who.may(Permission.TRANSACTION_REVIEW) or who.may(Permission.ADMIN_ACCESS)):
+        return None
+    return [bank_presenting.shown(call) for call in bank_queries.of_payment(transaction.id)]
 
 
 def url_of(transaction: Transaction, action: str = "show") -> str:
@@ -186,7 +199,8 @@ def url_of(transaction: Transaction, action: str = "show") -> str:
 
 
 def _check_state(transaction: Transaction, result: CheckResult | None) -> dict[str, Any] | None:
-    if transaction.status not in CHECKABLE:
+    foreign = transaction.bank_environment != bank().policy.environment
+    if foreign or transaction.status not in CHECKABLE:
         return None
     wait = checking.waiting_seconds(transaction, bank=bank())
     now = clock.now()

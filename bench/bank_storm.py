@@ -1,0 +1,241 @@
+"""Many people and processes ask the bank about the same payments at once: is the limit kept, do pages stay quick?
+
+    python -m bench.bank_storm [--seconds 90]
+
+Real processes (gunicorn, `flask worker`, `flask sandbox`, PostgreSQL) on loopback only. It stops by
+itself, and exits 1 where the limit was broken. bench/README.md says how to read what it prints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import requests
+
+from tests.conftest import DatabaseMaker
+from tests.e2e.processes import Processes
+from tests.e2e.visitor import Visitor, reference
+from webapp.config import PROJECT_ROOT
+from webapp.development.postgres import EmbeddedPostgres
+
+PEOPLE = 50
+LIMIT = 2
+CONTESTED = (600, 600, 600, 600, 410, 800)
+"""Families of the payments that everybody asks about (docs/sandbox.md): never seen, for ever pending, HTTP 500."""
+ROUNDS, SAMPLES = 4, 12
+THINKING = 2.0
+"""Seconds that a person looks at the answer before asking again, where pages are measured."""
+
+
+def main() -> int:
+    """Run both measurements; 1 where the bank was asked more often than allowed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--seconds", type=int, default=90, help="how long the storm lasts")
+    seconds = min(max(parser.parse_args().seconds, 10), 600)
+    server = EmbeddedPostgres(PROJECT_ROOT / ".data" / "bench-postgres").acquire()
+    databases = DatabaseMaker(server)
+    try:
+        with running(databases, web_workers=8, pool="4") as processes:
+            worst = storm(processes, seconds)
+        with running(databases, web_workers=2, pool="20") as processes:
+            pages(processes)
+    finally:
+        databases.remove_all()
+    return 0 if worst <= LIMIT else 1
+
+
+@contextmanager
+def running(databases: DatabaseMaker, *, web_workers: int, pool: str) -> Iterator[Processes]:
+    """Everything, on a database of its own; all pools together must fit into the server's 200."""
+    settings = {
+        "WEB_CONCURRENCY": str(web_workers),
+        "DATABASE_POOL_SIZE": pool,
+        "DATABASE_MAX_OVERFLOW": "10",
+        "BANESCO_RATE_LIMIT": str(LIMIT),
+        "LOG_LEVEL": "WARNING",
+        "SANDBOX_HANG_SECONDS": "20",
+    }
+    with tempfile.TemporaryDirectory(prefix="bank-storm-") as folder:
+        processes = Processes(database_url=databases(), folder=Path(folder), settings=settings)
+        try:
+            processes.start()
+            yield processes
+        finally:
+            processes.stop()
+
+
+class Person:
+    """One of many who asks, over a connection of their own, in the session of one sign-in."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        self.base = visitor.base
+        self.session = requests.Session()
+        self.session.cookies.update(visitor.session.cookies)
+        self.token = visitor.hidden("/transactions/new")["csrf_token"]
+
+    def check(self, page: str) -> str:
+        """Ask about a payment; what the web answered, as an HTTP status or the kind of failure."""
+        try:
+            answer = self.session.post(
+                f"{self.base}{page}/check",
+                data={"csrf_token": self.token},
+                headers={"Connection": "close"},
+                timeout=30,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            return type(error).__name__
+        return str(answer.status_code)
+
+
+@contextmanager
+def crowd(
+    visitor: Visitor, page_of: Callable[[int, int], str], *, pause: float
+) -> Iterator[Counter[str]]:
+    """PEOPLE ask, each in a thread, until it ends; gives what the web answered, counted."""
+    answers: Counter[str] = Counter()
+    over, lock = threading.Event(), threading.Lock()
+    people = [Person(visitor) for _ in range(PEOPLE)]
+
+    def ask(number: int) -> None:
+        turn = number
+        while not over.is_set():
+            answer = people[number].check(page_of(number, turn))
+            turn += 1
+            with lock:
+                answers[answer] += 1
+            over.wait(pause)
+
+    threads = [threading.Thread(target=ask, args=(n,), daemon=True) for n in range(PEOPLE)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(35)
+
+
+def storm(processes: Processes, seconds: int) -> int:
+    """Everybody asks about the same payments; returns the most calls about one in any 60 s."""
+    visitor = Visitor(processes.web_url, "supervisora@demo.test")
+    contested = [visitor.log(reference(family)) for family in CONTESTED]
+    _wait_for_the_minute(seconds)
+    begun = time.time()
+    with crowd(visitor, lambda _person, turn: contested[turn % len(contested)], pause=0) as answers:
+        time.sleep(seconds / 3)
+        processes.kill_web_worker()
+        time.sleep(seconds / 3)
+        processes.kill_worker()
+        processes.start_worker()
+        time.sleep(seconds / 3)
+    minutes = int(time.time() // 60) - int(begun // 60)
+    calls = processes.bank.calls()
+    worst = processes.bank.worst_window()
+    questions = sum(answers.values())
+    say("The limit, at the bank")
+    say("  worst sliding window of 60 s", f"{worst} calls about one payment (allowed: {LIMIT})")
+    say(
+        "  questions of people",
+        f"{questions} by {PEOPLE} at once, over 8 web processes and a worker",
+    )
+    say("  answers of the web", ", ".join(f"{n} x {kind}" for kind, n in answers.most_common()))
+    say(
+        "  calls that reached the bank",
+        f"{len(calls)} about {len(contested)} payments and the demo's",
+    )
+    say("  calls per question", f"{len(calls) / questions:.4f}")
+    say("  minute boundaries crossed", str(minutes))
+    say("  killed by kill -9 meanwhile", "one web process, one worker; both came back")
+    return worst
+
+
+def _wait_for_the_minute(seconds: int) -> None:
+    """A short storm begins so that a minute's boundary falls into its middle: fixed windows fail there."""
+    if seconds < 120:
+        time.sleep((60 - seconds / 2 - time.time()) % 60)
+
+
+def pages(processes: Processes) -> None:
+    """How much slower pages become when many check, and when the bank hangs on every call besides.
+
+    In turns, so that what else the machine does strikes all three alike.
+    """
+    visitor = Visitor(processes.web_url, "supervisora@demo.test")
+    cashier = Visitor(processes.web_url, "cajera@demo.test")
+    own = [visitor.log(reference(600)) for _ in range(PEOPLE)]
+    quiet, well, hanging = Timed(cashier), Timed(cashier), Timed(cashier)
+    Timed(cashier).measure()  # everything is warm
+    for _round in range(ROUNDS):
+        quiet.measure()
+        with crowd(visitor, lambda person, _turn: own[person], pause=THINKING):
+            time.sleep(THINKING)
+            well.measure()
+            processes.bank.fail("hang")
+            time.sleep(THINKING + 4)
+            hanging.measure()
+            processes.bank.mend()
+    hung = sum(1 for call in processes.bank.calls() if call["outcome"] == "hang")
+    say("")
+    say(f"Pages, medians of {ROUNDS * SAMPLES}, while {PEOPLE} people check (2 web processes)")
+    for name in ("logging", "listing"):
+        slow, usual, alone = (median(getattr(timed, name)) for timed in (hanging, well, quiet))
+        say(f"  {name}: bank hangs / bank well", f"{slow / usual:.2f} (aim: at most 2)")
+        say(f"  {name}: bank hangs / nobody checks", f"{slow / alone:.2f}")
+    say("  calls that hung at the bank", str(hung))
+
+
+class Timed:
+    """How long logging a payment and opening the list took, in seconds."""
+
+    def __init__(self, cashier: Visitor) -> None:
+        self._cashier = cashier
+        self.logging: list[float] = []
+        self.listing: list[float] = []
+
+    def measure(self) -> None:
+        """SAMPLES more of each."""
+        for _sample in range(SAMPLES):
+            self.logging.append(_log(self._cashier))
+            self.listing.append(_list(self._cashier))
+
+
+def _log(cashier: Visitor) -> float:
+    fields = {**cashier.hidden("/transactions/new"), **cashier.payment(reference(600))}
+    begun = time.perf_counter()
+    answer = cashier.post("/transactions/new", fields)
+    taken = time.perf_counter() - begun
+    if answer.status_code != 303:
+        raise SystemExit(f"a payment was not logged: HTTP {answer.status_code}")
+    return taken
+
+
+def _list(cashier: Visitor) -> float:
+    begun = time.perf_counter()
+    answer = cashier.get("/transactions")
+    taken = time.perf_counter() - begun
+    if answer.status_code != 200:
+        raise SystemExit(f"the list did not come: HTTP {answer.status_code}")
+    return taken
+
+
+def say(what: str, value: str = "") -> None:
+    """One line of the result."""
+    sys.stdout.write(f"{what:<48}{value}\n".rstrip() + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,125 @@
+"""`flask banesco …`: the certification with the bank (ERD 7.3), from a terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from webapp import clock
+from webapp.banking.calls import DatabaseCallLog
+from webapp.banking.certification import report
+from webapp.banking.certification.cases import CaseFileError, read_cases
+from webapp.banking.certification.run import CaseResult, CollectedCalls, Verdict, run
+from webapp.banking.connection import connect
+from webapp.banking.redaction import without_secrets
+from webapp.config import Settings, SettingsError
+from webapp.extensions import db
+
+banesco = AppGroup("banesco", help="The connection with Banesco.")
+
+COULD_NOT_START = 2
+WORDS = {Verdict.PASS: "pass", Verdict.FALL_SHORT: "FALLS SHORT", Verdict.ERROR: "ERROR"}
+
+
+class FreshTokens(dict[str, Any]):
+    """A cache that begins empty, so that the report shows how the token was obtained."""
+
+    def set(self, key: str, value: Any, timeout: int | None = None) -> None:
+        self[key] = value
+
+
+@banesco.command("certify")
+@click.option(
+    "--cases",
+    "case_file",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The bank's test data, CSV or YAML (docs/certification.md).",
+)
+@click.option(
+    "--environment",
+    required=True,
+    type=click.Choice(["qa", "production"]),
+    help="Whose URLs and credentials are used, whichever is in force.",
+)
+@click.option(
+    "--dialect",
+    type=click.Choice(["status", "confirmation"]),
+    help="Default: BANESCO_API.",
+)
+@click.option(
+    "--report",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the report is written. Default: ./certification-YYYYMMDD-HHMM.",
+)
+def certify(case_file: Path, environment: str, dialect: str | None, folder: Path | None) -> None:
+    """Run the bank's test data and write the report; exits 1 if a case falls short."""
+    started_at = clock.now()
+    folder = folder or Path(f"certification-{started_at.astimezone(clock.CARACAS):%Y%m%d-%H%M}")
+    in_force: Settings = current_app.config["SETTINGS"]
+    try:
+        settings = in_force.for_bank(environment, dialect or in_force.banesco_api)
+        cases = read_cases(case_file)
+        if (folder / "report.md").exists():
+            raise CaseFileError(f"{folder}: there is a report in it already.")
+        connection = connect(settings, FreshTokens())
+    except (SettingsError, CaseFileError) as problem:
+        click.echo(f"Error: {problem}", err=True)
+        raise SystemExit(COULD_NOT_START) from None
+    db.session.rollback()  # the log of calls commits on its own
+    calls = CollectedCalls(DatabaseCallLog(connection.policy, None), connection.policy.limit)
+    results = run(
+        cases,
+        gateway=connection.gateway,
+        calls=calls,
+        seconds=settings.banesco_timeout + 5,
+        told=_tell,
+    )
+    _write(folder, _setup(settings, started_at), results)
+    passed = sum(result.verdict is Verdict.PASS for result in results)
+    click.echo(f"{passed} of {len(results)} cases pass. Report: {folder / 'report.md'}")
+    if passed < len(results):
+        raise SystemExit(1)
+
+
+def _tell(result: CaseResult) -> None:
+    reason = f": {result.reason}" if result.reason else ""
+    click.echo(f"{result.case.id:<12} {WORDS[result.verdict]}{reason}")
+
+
+def _setup(settings: Settings, started_at: Any) -> report.Setup:
+    bank = settings.bank
+    return report.Setup(
+        app=f"{settings.app_name} {settings.app_version}",
+        environment=bank.environment,
+        dialect=settings.banesco_api,
+        api_url=without_secrets(bank.api_url),
+        auth_url=without_secrets(bank.auth_url),
+        grant_type=settings.banesco_grant_type,
+        timeout=settings.banesco_timeout,
+        limit=settings.banesco_rate_limit,
+        separate_credentials=_has_other_credentials(settings),
+        started_at=started_at,
+    )
+
+
+def _has_other_credentials(settings: Settings) -> bool | None:
+    """Whether the other environment's credentials differ; None where there are none yet."""
+    qa = (settings.banesco_qa_client_id, settings.banesco_qa_client_secret)
+    production = (settings.banesco_prod_client_id, settings.banesco_prod_client_secret)
+    if not all(qa) or not all(production):
+        return None
+    return qa[0] != production[0] and qa[1] != production[1]
+
+
+def _write(folder: Path, setup: report.Setup, results: list[CaseResult]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    content = json.dumps(report.as_json(setup, results), ensure_ascii=False, indent=2)
+    (folder / "report.json").write_text(f"{content}\n", encoding="utf-8")
+    (folder / "report.md").write_text(report.as_markdown(setup, results), encoding="utf-8")

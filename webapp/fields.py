@@ -1,0 +1,27 @@
+"""Form fields that more than one feature needs."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from wtforms import DateField
+
+from webapp.words import gettext as _
+
+
+class DayField(DateField):
+    """A day as browsers send it, with a sentence of ours for anything else."""
+
+    data: date | None
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist and not valuelist[0].strip():
+            self.data = None
+            return
+        try:
+            if valuelist and not valuelist[0].isascii():
+                raise ValueError
+            super().process_formdata(valuelist)
+        except ValueError:
+            self.data = None
+            raise ValueError(_("No parece una fecha. Elija un día del calendario.")) from None
