@@ -26,6 +26,7 @@ from webapp.accounts import queries as account_queries
 from webapp.accounts import signin
 from webapp.accounts.views import bp as accounts_pages
 from webapp.api.auth import ApiGate
+from webapp.api.docs import pages as api_docs
 from webapp.api.views import bp as api
 from webapp.banking import connection
 from webapp.banking import health as bank_health
@@ -74,7 +75,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     assets.init_app(app)
     health.init_app(app, count_active_users=account_queries.count_active)
-    for blueprint in (accounts_pages, transactions_pages, reviews_pages, reports_pages, api):
+    for blueprint in (
+        accounts_pages,
+        transactions_pages,
+        reviews_pages,
+        reports_pages,
+        api,
+        api_docs,
+    ):
         app.register_blueprint(blueprint)
     cli.init_app(app)
     return app

@@ -9,15 +9,24 @@ from webapp.accounts import queries, service
 from webapp.accounts.queries import SignedInUser
 from webapp.api import auth, reading, schemas
 from webapp.api.blueprint import bp
+from webapp.api.contract import SIGN_IN_HEADERS, operation
 from webapp.config import Settings
 from webapp.errors import Forbidden, NotSignedIn
 from webapp.limits import failed_sign_ins
-from webapp.permissions import Role, public, signed_in
+from webapp.permissions import Permission, Role, public, signed_in
 from webapp.words import gettext as _
 
 
 @bp.post("/auth/register", strict_slashes=False)
 @public
+@operation(
+    "register",
+    "Ask for an account",
+    tag="Access",
+    body=schemas.Register,
+    response_headers=SIGN_IN_HEADERS,
+    answers={201: schemas.UserOut, 403: None, 409: None},
+)
 @failed_sign_ins
 def register() -> ResponseReturnValue:
     """Create a user, as REGISTRATION allows: waiting for approval, at once, or not at all."""
@@ -42,15 +51,23 @@ def register() -> ResponseReturnValue:
         id=str(created.id),
         email=created.email,
         full_name=created.full_name,
-        role=created.role,
+        role=Role(created.role),
         is_active=created.is_active,
-        permissions=sorted(created.permissions),
+        permissions=sorted(Permission(name) for name in created.permissions),
     )
     return jsonify(body.model_dump()), 201
 
 
 @bp.post("/auth/login", strict_slashes=False)
 @public
+@operation(
+    "login",
+    "Exchange e-mail and password for tokens",
+    tag="Access",
+    body=schemas.Login,
+    response_headers=SIGN_IN_HEADERS,
+    answers={200: schemas.TokenOut, 401: None},
+)
 @failed_sign_ins
 def login() -> ResponseReturnValue:
     """Exchange e-mail and password for tokens."""
@@ -69,6 +86,14 @@ def login() -> ResponseReturnValue:
 
 @bp.post("/auth/refresh", strict_slashes=False)
 @public
+@operation(
+    "refresh",
+    "Exchange a refresh token for new tokens",
+    tag="Access",
+    body=schemas.Refresh,
+    response_headers=SIGN_IN_HEADERS,
+    answers={200: schemas.TokenOut, 401: None},
+)
 @failed_sign_ins
 def refresh() -> ResponseReturnValue:
     """Exchange a refresh token for new tokens; the old one ends."""
@@ -83,6 +108,7 @@ def refresh() -> ResponseReturnValue:
 
 @bp.post("/auth/logout", strict_slashes=False)
 @signed_in
+@operation("logout", "End the session and its tokens", tag="Access", answers={204: None})
 def logout() -> ResponseReturnValue:
     """End the session: its access and refresh tokens open nothing from now on."""
     service.close_session(session_id=auth.current_user().session_id)
@@ -91,6 +117,7 @@ def logout() -> ResponseReturnValue:
 
 @bp.get("/auth/me", strict_slashes=False)
 @signed_in
+@operation("me", "Who the token belongs to", tag="Access", answers={200: schemas.UserOut})
 def me() -> ResponseReturnValue:
     """Who the token belongs to."""
     user = auth.current_user()
@@ -98,7 +125,7 @@ def me() -> ResponseReturnValue:
         id=str(user.user_id),
         email=user.email,
         full_name=user.full_name,
-        role=user.role,
+        role=Role(user.role),
         is_active=True,
         permissions=sorted(user.actor.permissions),
     )

@@ -60,8 +60,14 @@ def _sentence(kind: str, message: str) -> str:
         "date_parsing": _("Escriba la fecha como 2026-11-24."),
         "date_type": _("Escriba la fecha como 2026-11-24."),
         "string_too_long": _("El texto es demasiado largo."),
+        "string_pattern_mismatch": _("El texto tiene caracteres que no se admiten."),
     }
     return known.get(kind, message)
+
+
+def query(model: type[Model]) -> Model:
+    """The query as a model. Raises Invalid with sentences by field."""
+    return validated(model, request.args.to_dict())
 
 
 def page_and_size() -> tuple[int, int]:

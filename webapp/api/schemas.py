@@ -8,15 +8,27 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
+from webapp.api import formats, samples
 from webapp.banking.gateway import BankType, TransactionType
 from webapp.money import InvalidAmount, parse_decimal
+from webapp.permissions import Permission, Role
 from webapp.transactions import identifiers, presenting, wording
 from webapp.transactions.details import Details
 from webapp.transactions.identifiers import Misspelt
 from webapp.transactions.lifecycle import Status
+from webapp.transactions.matching import ReasonCode
 from webapp.transactions.models import Transaction, TransactionEvent
 from webapp.transactions.queries import Page
 from webapp.transactions.service import Verdict
@@ -28,7 +40,7 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
 
-def _spelled(read: Callable[[str], Any]) -> AfterValidator:
+def spelled(read: Callable[[str], Any]) -> AfterValidator:
     """Canonical spelling by a function of `identifiers`, or its sentence."""
 
     def validate(text: str) -> Any:
@@ -63,16 +75,47 @@ def _day(value: Any) -> Any:
     return value
 
 
-Day = Annotated[date, BeforeValidator(_day)]
+AnyDay = Annotated[date, BeforeValidator(_day)]
+Day = Annotated[AnyDay, WithJsonSchema(formats.DAY)]
 Text = Annotated[str, Field(strict=True, max_length=1000)]
-Amount = Annotated[Decimal, BeforeValidator(_amount), PlainSerializer(str, return_type=str)]
-FullName = Annotated[Text, _spelled(identifiers.full_name)]
-Phone = Annotated[Text, _spelled(identifiers.phone)]
-NationalId = Annotated[Text, _spelled(identifiers.national_id)]
-Concept = Annotated[Text, _spelled(identifiers.concept)]
-TransactionId = Annotated[Text, _spelled(identifiers.transaction_id)]
-PayerBank = Annotated[Text, _spelled(identifiers.payer_bank)]
-Reason = Annotated[str, Field(strict=True, max_length=2000)]
+Amount = Annotated[
+    Decimal,
+    BeforeValidator(_amount),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema(formats.AMOUNT),
+]
+FullName = Annotated[Text, spelled(identifiers.full_name), WithJsonSchema(formats.FULL_NAME)]
+Phone = Annotated[Text, spelled(identifiers.phone), WithJsonSchema(formats.PHONE)]
+NationalId = Annotated[Text, spelled(identifiers.national_id), WithJsonSchema(formats.NATIONAL_ID)]
+Concept = Annotated[Text, spelled(identifiers.concept), WithJsonSchema(formats.CONCEPT)]
+TransactionId = Annotated[
+    Text, spelled(identifiers.transaction_id), WithJsonSchema(formats.TRANSACTION_ID)
+]
+Reference = Annotated[Text, WithJsonSchema(formats.REFERENCE)]
+PayerBank = Annotated[Text, spelled(identifiers.payer_bank), WithJsonSchema(formats.PAYER_BANK)]
+Reason = Annotated[str, Field(strict=True, max_length=2000), WithJsonSchema(formats.REASON)]
+Email = Annotated[str, Field(strict=True, max_length=255), WithJsonSchema(formats.EMAIL)]
+# White space belongs to a password, as in the pages.
+Password = Annotated[
+    str, Field(strict=True, max_length=1024), StringConstraints(strip_whitespace=False)
+]
+Id = Annotated[str, WithJsonSchema(formats.UUID)]
+StoredAmount = Annotated[str, WithJsonSchema(formats.STORED_AMOUNT)]
+
+
+def _never_null(*names: str, **more: Any) -> Callable[[dict[str, Any]], None]:
+    """Publish these fields as what may be left out, but not emptied; `more` is added to the schema."""
+
+    def refine(schema: dict[str, Any]) -> None:
+        schema.update(more)
+        for given in schema["properties"].values():
+            given.pop("default", None)
+        for name in names:
+            given = schema["properties"][name]
+            (kept,) = [part for part in given.pop("anyOf") if part.get("type") != "null"]
+            given.update(kept)
+
+    return refine
 
 
 class Customer(Body):
@@ -87,9 +130,11 @@ class Customer(Body):
 class CreateTransaction(Body):
     """A payment to log (ERD 5.2, CreateTransactionRequest)."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.NEW_TRANSACTION]})
+
     transaction_id: TransactionId
     customer: Customer
-    reference: Text
+    reference: Reference
     bank: BankType
     transaction_type: TransactionType = TransactionType.TRANSACTION
     amount: Amount | None = None
@@ -115,6 +160,8 @@ class CreateTransaction(Body):
 class ChangeCustomer(Body):
     """The parts of a customer to change."""
 
+    model_config = ConfigDict(json_schema_extra=_never_null("full_name", "phone", "national_id"))
+
     full_name: FullName | None = None
     phone: Phone | None = None
     national_id: NationalId | None = None
@@ -124,8 +171,14 @@ class ChangeCustomer(Body):
 class ChangeTransaction(Body):
     """The parts of a payment to change; what is left out stays."""
 
+    model_config = ConfigDict(
+        json_schema_extra=_never_null(
+            "reference", "bank", "transaction_type", examples=[samples.CHANGES]
+        )
+    )
+
     customer: ChangeCustomer = Field(default_factory=ChangeCustomer)
-    reference: Text | None = None
+    reference: Reference | None = None
     bank: BankType | None = None
     transaction_type: TransactionType | None = None
     amount: Amount | None = None
@@ -149,9 +202,11 @@ class DeletionReason(Body):
 class Register(Body):
     """A new user (ERD 15.4)."""
 
-    email: Annotated[str, Field(strict=True, max_length=255)]
-    password: Annotated[str, Field(strict=True, max_length=1024)]
-    full_name: Annotated[str, Field(strict=True, max_length=255)]
+    email: Email
+    password: Annotated[Password, WithJsonSchema(formats.PASSWORD)]
+    full_name: Annotated[
+        str, Field(strict=True, max_length=255), WithJsonSchema(formats.PERSON_NAME)
+    ]
     national_id: NationalId | None = None
     phone_number: Phone | None = None
 
@@ -159,42 +214,55 @@ class Register(Body):
 class Login(Body):
     """E-mail and password."""
 
-    email: Annotated[str, Field(strict=True, max_length=255)]
-    password: Annotated[str, Field(strict=True, max_length=1024)]
+    email: Annotated[str, Field(strict=True, max_length=255, examples=["integrador@demo.test"])]
+    password: Annotated[Password, Field(examples=["demo-pagos-2026"])]
 
 
 class Refresh(Body):
     """A refresh token."""
 
-    refresh_token: Annotated[str, Field(strict=True, max_length=200)]
+    refresh_token: Annotated[
+        str, Field(strict=True, max_length=200, examples=["what the sign-in gave you"])
+    ]
 
 
 class CustomerOut(BaseModel):
     """A customer as stored."""
 
     full_name: str
-    phone: str
-    national_id: str
+    phone: Annotated[str, WithJsonSchema(formats.STORED_PHONE)]
+    national_id: Annotated[str, WithJsonSchema(formats.STORED_NATIONAL_ID)]
     concept: str | None
+
+
+class ReasonOut(BaseModel):
+    """Why a payment stands where it stands; beside `code` and `detail`, what the reason speaks of."""
+
+    model_config = ConfigDict(extra="allow")
+
+    code: ReasonCode
+    detail: str
 
 
 class TransactionOut(BaseModel):
     """A payment (ERD 5.2, TransactionResponse)."""
 
-    id: str
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.TRANSACTION]})
+
+    id: Id
     transaction_id: str
     status: Status
     bank: BankType
     transaction_type: TransactionType
-    reference: str
+    reference: Annotated[str, Field(pattern="^[0-9]{1,20}$")]
     customer: CustomerOut
-    amount: str | None
+    amount: StoredAmount | None
     currency: str
-    payer_bank: str | None
+    payer_bank: Annotated[str, Field(pattern="^[0-9]{4}$")] | None
     operation_date: date | None
-    bank_amount: str | None
+    bank_amount: StoredAmount | None
     bank_reference: str | None
-    reasons: list[dict[str, Any]]
+    reasons: list[ReasonOut]
     banesco_details: dict[str, Any] | None
     version: int
     created_at: datetime
@@ -234,17 +302,19 @@ def _decimal(amount: Decimal | None) -> str | None:
     return None if amount is None else f"{amount:.2f}"
 
 
-def reasons_out(transaction: Transaction) -> list[dict[str, Any]]:
+def reasons_out(transaction: Transaction) -> list[ReasonOut]:
     """The reasons, each with its sentence."""
     sentences = presenting.reasons(transaction)
     return [
-        {**item, "detail": sentence}
+        ReasonOut.model_validate({**item, "detail": sentence})
         for item, sentence in zip(transaction.reasons, sentences, strict=True)
     ]
 
 
 class TransactionList(BaseModel):
     """One page of payments (ERD 5.2, TransactionListResponse)."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.PAGE]})
 
     items: list[TransactionOut]
     total: int
@@ -266,13 +336,15 @@ class TransactionList(BaseModel):
 class StatusOut(BaseModel):
     """Where a payment stands, and whether the bank was asked for this answer."""
 
-    id: str
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.STATUS]})
+
+    id: Id
     transaction_id: str
     status: Status
     synced: bool
     checked_at: datetime | None
     next_check_at: datetime | None
-    reasons: list[dict[str, Any]]
+    reasons: list[ReasonOut]
 
     @classmethod
     def of(cls, transaction: Transaction, *, synced: bool, next_at: datetime | None) -> StatusOut:
@@ -290,13 +362,13 @@ class StatusOut(BaseModel):
 class EventOut(BaseModel):
     """One event, with the column names of ERD 4.1."""
 
-    id: str
-    transaction_id: str
+    id: Id
+    transaction_id: Id
     old_status: Status | None
     new_status: Status
     reason: str | None
     actor_type: Literal["USER", "SYSTEM", "EXTERNAL"]
-    actor_id: str | None
+    actor_id: Id | None
     metadata: dict[str, Any]
     created_at: datetime
 
@@ -318,25 +390,40 @@ class EventOut(BaseModel):
 class EventList(BaseModel):
     """A trail, oldest first."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.EVENTS]})
+
     items: list[EventOut]
 
 
 class UserOut(BaseModel):
     """A user, without anything secret."""
 
-    id: str
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.USER]})
+
+    id: Id
     email: str
     full_name: str
-    role: str
+    role: Role
     is_active: bool
-    permissions: list[str]
+    permissions: list[Permission]
 
 
 class TokenOut(BaseModel):
     """What a sign-in gives (RFC 6749's names)."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.TOKENS]})
 
     access_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105
     expires_in: int
     """Seconds until the access token ends."""
     refresh_token: str
+
+
+class Contract(BaseModel):
+    """An OpenAPI document."""
+
+    model_config = ConfigDict(extra="allow")
+
+    openapi: str
+    paths: dict[str, Any]

@@ -10,14 +10,15 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
 from webapp import clock
-from webapp.api import reading, schemas
+from webapp.api import filters, reading, schemas
 from webapp.api.blueprint import bp
+from webapp.api.contract import operation
 from webapp.errors import Conflict, Invalid
 from webapp.permissions import Permission, actor, requires
 from webapp.transactions import identifiers, queries, rules, service, wording
 from webapp.transactions.checking import CheckOutcome, CheckResult
 from webapp.transactions.details import Details, details_of
-from webapp.transactions.forms import OLDEST_OPERATION, FilterForm
+from webapp.transactions.forms import OLDEST_OPERATION
 from webapp.transactions.identifiers import Misspelt
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
@@ -44,6 +45,13 @@ def _one(transaction: Transaction, status: int = 200) -> Response:
 
 @bp.post("/transactions", strict_slashes=False)
 @requires(Permission.TRANSACTION_CREATE)
+@operation(
+    "createTransaction",
+    "Log a payment",
+    tag="Transactions",
+    body=schemas.CreateTransaction,
+    answers={200: schemas.TransactionOut, 201: schemas.TransactionOut, 409: None},
+)
 def create() -> ResponseReturnValue:
     """Log a payment; the same transaction_id again gives the stored one, or changes it."""
     given = reading.body(schemas.CreateTransaction)
@@ -109,20 +117,31 @@ def _complete(details: Details) -> Details:
 
 @bp.get("/transactions", endpoint="list", strict_slashes=False)
 @requires(Permission.TRANSACTION_READ)
+@operation(
+    "listTransactions",
+    "List payments, newest first",
+    tag="Transactions",
+    query=filters.TransactionFilter,
+    paged=True,
+    answers={200: schemas.TransactionList},
+)
 def list_() -> ResponseReturnValue:
     """A page of payments, newest first, narrowed by the filters of the query."""
-    filters = FilterForm(request.args)
-    if not filters.validate():
-        raise Invalid(
-            errors={name: [str(e) for e in errors] for name, errors in filters.errors.items()}
-        )
+    wanted = reading.query(filters.TransactionFilter).wanted()
     offset, size = reading.page_and_size()
-    page = queries.offset_page(filters.wanted(), offset=offset, size=size)
+    page = queries.offset_page(wanted, offset=offset, size=size)
     return answer(schemas.TransactionList.of(page))
 
 
 @bp.get("/transactions/<transaction_id>", strict_slashes=False)
 @requires(Permission.TRANSACTION_READ)
+@operation(
+    "getTransaction",
+    "Read a payment",
+    tag="Transactions",
+    conditional=True,
+    answers={200: schemas.TransactionOut},
+)
 def get(transaction_id: str) -> ResponseReturnValue:
     """One payment."""
     response = _one(queries.find(transaction_id))
@@ -131,6 +150,14 @@ def get(transaction_id: str) -> ResponseReturnValue:
 
 @bp.patch("/transactions/<transaction_id>", strict_slashes=False)
 @requires(Permission.TRANSACTION_UPDATE)
+@operation(
+    "changeTransaction",
+    "Correct a payment that is not final",
+    tag="Transactions",
+    body=schemas.ChangeTransaction,
+    versioned=True,
+    answers={200: schemas.TransactionOut, 409: None},
+)
 def change(transaction_id: str) -> ResponseReturnValue:
     """Change parts of a payment that is not final."""
     transaction = queries.find(transaction_id)
@@ -164,6 +191,16 @@ def _correct(transaction: Transaction, details: Details) -> Transaction:
 
 @bp.delete("/transactions/<transaction_id>", strict_slashes=False)
 @requires(Permission.TRANSACTION_DELETE)
+@operation(
+    "deleteTransaction",
+    "Take a payment out of the lists",
+    tag="Transactions",
+    body=schemas.DeletionReason,
+    body_required=False,
+    query=filters.DeletionQuery,
+    versioned=True,
+    answers={204: None},
+)
 def delete(transaction_id: str) -> ResponseReturnValue:
     """Take a payment out of the lists; the reason comes as JSON or in the query."""
     transaction = queries.find(transaction_id)
@@ -179,6 +216,12 @@ def delete(transaction_id: str) -> ResponseReturnValue:
 
 @bp.get("/transactions/<transaction_id>/status", strict_slashes=False)
 @requires(Permission.TRANSACTION_READ)
+@operation(
+    "getTransactionStatus",
+    "Where a payment stands, asking the bank if that can help",
+    tag="Transactions",
+    answers={200: schemas.StatusOut},
+)
 def status(transaction_id: str) -> ResponseReturnValue:
     """Where a payment stands, asking the bank first where that can help and is allowed."""
     transaction = queries.find(transaction_id)
@@ -192,6 +235,12 @@ def status(transaction_id: str) -> ResponseReturnValue:
 
 @bp.get("/transactions/<transaction_id>/events", strict_slashes=False)
 @requires(Permission.TRANSACTION_READ)
+@operation(
+    "listTransactionEvents",
+    "The trail of a payment, oldest first",
+    tag="Transactions",
+    answers={200: schemas.EventList},
+)
 def events(transaction_id: str) -> ResponseReturnValue:
     """Everything that happened to a payment, oldest first."""
     transaction = queries.find(transaction_id)
@@ -201,6 +250,13 @@ def events(transaction_id: str) -> ResponseReturnValue:
 
 @bp.post("/transactions/<transaction_id>/review", strict_slashes=False)
 @requires(Permission.TRANSACTION_REVIEW)
+@operation(
+    "reviewTransaction",
+    "Approve or reject a payment that waits for a decision",
+    tag="Transactions",
+    body=schemas.ReviewDecision,
+    answers={200: schemas.TransactionOut, 409: None},
+)
 def review(transaction_id: str) -> ResponseReturnValue:
     """Approve or reject a payment that waits for a decision."""
     transaction = queries.find(transaction_id)

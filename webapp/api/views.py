@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webapp.api import accounts, transactions
+from webapp.api import accounts, docs, transactions
 from webapp.api.blueprint import bp
 
-__all__ = ["accounts", "bp", "transactions"]
+__all__ = ["accounts", "bp", "docs", "transactions"]

@@ -1,0 +1,319 @@
+"""The contract: an OpenAPI 3.1 document built from the routes, what their views say, and the models that validate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from flask import Flask
+from flask_babel import force_locale
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+from werkzeug.routing import Rule
+
+from webapp import errors
+from webapp.api.contract import (
+    ALWAYS,
+    EVERYWHERE,
+    PARAMETERS,
+    REFUSALS,
+    RESPONSE_HEADERS,
+    WITH_BODY,
+    Operation,
+    Problem,
+    operation_of,
+)
+from webapp.api.reading import DEFAULT_SIZE, MAX_OFFSET, MAX_SIZE
+from webapp.banking.connection import BankConnection
+from webapp.banking.gateway import BankType, Requirements
+from webapp.permissions import Access, access_of
+
+Schema = dict[str, Any]
+
+PREFIX = "/api/v1"
+REF = "#/components/schemas/{model}"
+DESCRIPTION = """\
+Payments of the clinic by bank transfer or pago móvil, checked against Banesco.
+
+Sign in at `/api/v1/auth/login` and send the access token as `Authorization: Bearer …`. Money travels as decimal
+strings, moments as ISO 8601 with an offset, days as days of Caracas. Refusals are `application/problem+json`
+(RFC 9457) with a stable `code`. A method that a path does not know is 405 with `Allow`; every path also works
+with a slash at its end. Sentences (`title`, `detail`) are Spanish, or English where `Accept-Language` prefers it.
+"""
+TAGS = {
+    "Access": "Sign in, renew and end access.",
+    "Transactions": "Payments: log, read, correct, decide.",
+    "Contract": "This document.",
+}
+TRANSACTION_BODIES = ("CreateTransaction", "ChangeTransaction")
+SUCCESSES = {200: "Done.", 201: "Created.", 202: "Accepted; it is done later.", 204: "Done; there is nothing to say."}  # fmt: skip
+
+
+class _Plain(GenerateJsonSchema):
+    """Without the titles that pydantic makes up from the fields' names."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def document(app: Flask) -> Schema:
+    """The contract of this application, built once."""
+    if "openapi" not in app.extensions:
+        # One language, whoever asks first.
+        with app.app_context(), force_locale("es"):
+            app.extensions["openapi"] = build(app)
+    found: Schema = app.extensions["openapi"]
+    return found
+
+
+def routes(app: Flask) -> Iterator[tuple[str, str, Callable[..., Any], Rule]]:
+    """Path, method, view and rule of everything under /api/v1."""
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        if rule.rule.startswith(f"{PREFIX}/"):
+            path = re.sub(r"<(?:[^:<>]+:)?(\w+)>", r"{\1}", rule.rule)
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+                yield path, method.lower(), app.view_functions[rule.endpoint], rule
+
+
+def build(app: Flask) -> Schema:
+    """The document. Raises LookupError for a route that says nothing of itself."""
+    paths: dict[str, Schema] = {}
+    described: list[Operation] = []
+    for path, method, view, rule in routes(app):
+        operation, access = operation_of(view), access_of(view)
+        if operation is None or access is None:
+            raise LookupError(f"{method.upper()} {path} has no @operation")
+        described.append(operation)
+        doc = (view.__doc__ or "").strip()
+        paths.setdefault(path, {})[method] = _operation(operation, access, rule, doc)
+    schemas = _schemas(described, _requirements(app))
+    tags = dict.fromkeys(operation.tag for operation in described)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Área Médica Pagos",
+            "version": app.config["SETTINGS"].app_version,
+            "description": DESCRIPTION,
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": tag, "description": TAGS.get(tag, tag)} for tag in sorted(tags)],
+        "security": [{"bearer": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            },
+            "schemas": schemas,
+            "parameters": {name: {"name": name, **PARAMETERS[name]} for name in PARAMETERS},
+            "headers": dict(RESPONSE_HEADERS),
+            "responses": {refusal.name: _refusal(status) for status, refusal in REFUSALS.items()},
+        },
+    }
+
+
+def _operation(operation: Operation, access: Access, rule: Rule, doc: str) -> Schema:
+    needs = f"\n\nPermission: `{access.permission.value}`." if access.permission else ""
+    described: Schema = {
+        "operationId": operation.operation_id,
+        "summary": operation.summary,
+        "description": f"{doc}{needs}",
+        "tags": [operation.tag],
+    }
+    if access.permission:
+        described["x-permission"] = access.permission.value
+    if access.public:
+        described["security"] = []
+    parameters = [*_path_parameters(rule), *_shared_parameters(operation)]
+    if operation.query:
+        parameters += _query_parameters(operation.query)
+    if operation.paged:
+        parameters += PAGE_PARAMETERS
+    if parameters:
+        described["parameters"] = parameters
+    if operation.body:
+        described["requestBody"] = {
+            "required": operation.body_required,
+            "content": {"application/json": _content(operation.body)},
+        }
+    described["responses"] = _answers(operation, access, rule)
+    return described
+
+
+def _path_parameters(rule: Rule) -> list[Schema]:
+    found: list[Schema] = []
+    for name in sorted(rule.arguments):
+        if name in PARAMETERS:
+            found.append({"$ref": f"#/components/parameters/{name}"})
+            continue
+        is_uuid = f"<uuid:{name}>" in rule.rule
+        schema = {"type": "string", **({"format": "uuid"} if is_uuid else {})}
+        found.append({"name": name, "in": "path", "required": True, "schema": schema})
+    return found
+
+
+def _shared_parameters(operation: Operation) -> list[Schema]:
+    names = list(operation.request_headers)
+    names += ["Idempotency-Key"] if operation.idempotent else []
+    names += ["If-Match"] if operation.versioned else []
+    names += ["If-None-Match"] if operation.conditional else []
+    return [{"$ref": f"#/components/parameters/{name}"} for name in names]
+
+
+def _query_parameters(model: type[BaseModel]) -> list[Schema]:
+    schema = model.model_json_schema(ref_template=REF, schema_generator=_Plain)
+    required = schema.get("required", [])
+    parameters = []
+    for name, given in schema["properties"].items():
+        value = _not_null(given)
+        about = value.pop("description", None)
+        parameters.append(
+            {
+                "name": name,
+                "in": "query",
+                "required": name in required,
+                **({"allowEmptyValue": True} if name not in required else {}),
+                **({"description": about} if about else {}),
+                "schema": value,
+            }
+        )
+    return parameters
+
+
+def _not_null(schema: Schema) -> Schema:
+    """What a query can say: a value or nothing, but no null."""
+    parts = [part for part in schema.get("anyOf", []) if part.get("type") != "null"]
+    rest = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
+    return {**parts[0], **rest} if len(parts) == 1 else rest
+
+
+def _number(name: str, about: str, **bounds: int) -> Schema:
+    schema: Schema = {"type": "integer", **bounds}
+    return {"name": name, "in": "query", "required": False, "description": about, "schema": schema}
+
+
+PAGE_PARAMETERS = [
+    _number("page", "The page, from 1; `page` × `size` stays within 10,000,000.", minimum=1, maximum=MAX_OFFSET // MAX_SIZE, default=1),
+    _number("size", "How many to a page.", minimum=1, maximum=MAX_SIZE, default=DEFAULT_SIZE),
+    _number("limit", "In place of `size`.", minimum=1, maximum=MAX_SIZE),
+    _number("offset", "In place of `page`: how many to leave out.", minimum=0, maximum=MAX_OFFSET),
+]  # fmt: skip
+PAGED_HEADERS: tuple[str, ...] = ()
+"""Headers of a page of a list."""
+
+
+def _answers(operation: Operation, access: Access, rule: Rule) -> dict[str, Schema]:
+    statuses = {*operation.answers, *ALWAYS}
+    statuses |= set(WITH_BODY) if operation.body else set()
+    statuses |= {422} if operation.query or operation.paged else set()
+    statuses |= {404} if rule.arguments else set()
+    statuses |= set() if access.public else {401}
+    statuses |= {403} if access.permission else set()
+    statuses |= {412} if operation.versioned else set()
+    statuses |= {409, 422} if operation.idempotent else set()
+    statuses |= {304} if operation.conditional else set()
+    return {str(status): _answer(operation, status) for status in sorted(statuses)}
+
+
+def _answer(operation: Operation, status: int) -> Schema:
+    model = operation.answers.get(status)
+    if status >= 400 and model is None:
+        name = REFUSALS[status].name
+        extra = set(operation.response_headers) - set(REFUSALS[status].headers)
+        if not extra:
+            return {"$ref": f"#/components/responses/{name}"}
+        return _refusal(status, operation.response_headers)
+    names = [*EVERYWHERE, *operation.response_headers]
+    if status == 304 or (model and "version" in model.model_fields):
+        names.append("ETag")
+    names += PAGED_HEADERS if operation.paged else ()
+    names += ("Idempotent-Replayed",) if operation.idempotent else ()
+    answer: Schema = {
+        "description": "What you have still stands." if status == 304 else SUCCESSES[status],
+        "headers": _headers(names),
+    }
+    if status in operation.media_types:
+        binary = {"schema": {"type": "string"}}
+        answer["content"] = dict.fromkeys(operation.media_types[status], binary)
+    elif model:
+        answer["content"] = {"application/json": _content(model)}
+    return answer
+
+
+def _headers(names: list[str]) -> dict[str, Schema]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in dict.fromkeys(names)}
+
+
+def _content(model: type[BaseModel]) -> Schema:
+    extra = model.model_config.get("json_schema_extra")
+    schema: Schema = {"$ref": REF.format(model=model.__name__)}
+    examples = extra.get("examples") if isinstance(extra, dict) else None
+    return {"schema": schema, **({"example": examples[0]} if isinstance(examples, list) else {})}
+
+
+def _refusal(status: int, more: tuple[str, ...] = ()) -> Schema:
+    refusal = REFUSALS[status]
+    example: Schema = {
+        "type": "about:blank",
+        "title": str(errors.TITLES.get(status, errors.TITLES[400])),
+        "status": status,
+        "detail": str(errors.HTTP_SENTENCES.get(status, errors.TITLES.get(status, ""))),
+        "code": refusal.code,
+        "request_id": RESPONSE_HEADERS["X-Request-ID"]["example"],
+    }
+    if status == 422:
+        example["errors"] = [{"field": "customer.phone", "detail": "Falta este dato."}]
+    schema = {"$ref": REF.format(model=Problem.__name__)}
+    return {
+        "description": refusal.description,
+        "headers": _headers([*EVERYWHERE, *refusal.headers, *more]),
+        "content": {"application/problem+json": {"schema": schema, "example": example}},
+    }
+
+
+def _schemas(operations: list[Operation], requirements: list[Requirements]) -> dict[str, Schema]:
+    sent = {operation.body for operation in operations if operation.body}
+    queries = {operation.query for operation in operations if operation.query}
+    answered = {model for one in operations for model in one.answers.values() if model}
+    _, generated = models_json_schema(
+        [
+            *((model, "validation") for model in _by_name(sent | queries)),
+            *((model, "serialization") for model in _by_name(answered | {Problem})),
+        ],
+        ref_template=REF,
+        schema_generator=_Plain,
+    )
+    schemas: dict[str, Schema] = {
+        name: schema
+        for name, schema in sorted(generated["$defs"].items())
+        if name not in {model.__name__ for model in queries}
+    }
+    for schema in schemas.values():
+        schema.pop("title", None)
+    for name in TRANSACTION_BODIES:
+        _say_what_the_bank_needs(schemas[name], requirements, whole=name == "CreateTransaction")
+    return schemas
+
+
+def _by_name(models: set[type[BaseModel]]) -> list[type[BaseModel]]:
+    return sorted(models, key=lambda model: model.__name__)
+
+
+def _requirements(app: Flask) -> list[Requirements]:
+    bank: BankConnection = app.extensions["bank"]
+    return [bank.gateway.requirements(kind) for kind in BankType]
+
+
+def _say_what_the_bank_needs(schema: Schema, needs: list[Requirements], *, whole: bool) -> None:
+    """The dialect in force decides how long a reference is and which fields cannot be left out."""
+    least = min(need.reference_digits[0] for need in needs)
+    most = max(need.reference_digits[1] for need in needs)
+    digits = f"{{{least}}}" if least == most else f"{{{least},{most}}}"
+    schema["properties"]["reference"]["pattern"] = f"^[0-9]{digits}$"
+    if whole:
+        demanded: Mapping[str, bool] = {
+            "operation_date": all(need.operation_date for need in needs),
+            "payer_bank": all(need.payer_bank for need in needs),
+            "amount": all(need.amount for need in needs),
+        }
+        schema["required"] += [name for name, wanted in demanded.items() if wanted]
