@@ -1,23 +1,9 @@
 "use strict";
 
-// Starts the reader of the API's contract that the page has loaded.
+// Loaded before the reader of the API's contract, which it starts when everything is there.
 (() => {
   const place = document.getElementById("reference");
   const { nonce, tool, url } = place.dataset;
-
-  if (tool === "swagger") {
-    window.SwaggerUIBundle({
-      url,
-      domNode: place,
-      deepLinking: true,
-      displayRequestDuration: true,
-      filter: true,
-      validatorUrl: null,
-      presets: [window.SwaggerUIBundle.presets.apis],
-      layout: "BaseLayout",
-    });
-    return;
-  }
 
   // ReDoc makes its style sheets by script and knows no nonce: every one that it makes gets the page's.
   const create = document.createElement.bind(document);
@@ -28,16 +14,34 @@
     }
     return element;
   };
+
   const sans = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
-  const options = {
-    disableSearch: true, // it would run in a worker made of text
-    hideDownloadButton: true, // the page's header has the link
-    nativeScrollbars: true,
-    scrollYOffset: ".docs-header",
-    theme: {
-      typography: { fontFamily: sans, headings: { fontFamily: sans } },
-      colors: { primary: { main: "#14496b" } },
+  const start = {
+    swagger() {
+      window.SwaggerUIBundle({
+        url,
+        domNode: place,
+        deepLinking: true,
+        displayRequestDuration: true,
+        filter: true,
+        validatorUrl: null,
+        presets: [window.SwaggerUIBundle.presets.apis],
+        layout: "BaseLayout",
+      });
+    },
+    redoc() {
+      const options = {
+        disableSearch: true, // it would run in a worker made of text
+        hideDownloadButton: true, // the page's header has the link
+        nativeScrollbars: true,
+        scrollYOffset: ".docs-header",
+        theme: {
+          typography: { fontFamily: sans, headings: { fontFamily: sans } },
+          colors: { primary: { main: "#14496b" } },
+        },
+      };
+      window.Redoc.init(url, options, place);
     },
   };
-  window.Redoc.init(url, options, place);
+  document.addEventListener("DOMContentLoaded", start[tool]);
 })();

@@ -19,7 +19,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.processes]
 def page(chromium: Browser, processes: Processes) -> Iterator[Page]:  # noqa: F811
     """A stranger's tab: every complaint of the console and every foreign address is a failure."""
     complaints: list[str] = []
-    context = chromium.new_context(base_url=processes.web_url, viewport={"width": 1280, "height": 1000})
+    context = chromium.new_context(
+        base_url=processes.web_url, viewport={"width": 1280, "height": 1000}
+    )
     context.set_default_timeout(15_000)
     opened = context.new_page()
     opened.on(
@@ -71,7 +73,9 @@ def test_swagger_ui_draws_the_contract_and_tries_it_out_with_a_token(
     picture(page, "swagger-tried-out")
     create = page.locator("#operations-Transactions-createTransaction")
     create.locator(".opblock-summary-control").click()
-    expect(create.locator(".body-param__example, .highlight-code").first).to_contain_text("04141234567")
+    expect(create.locator(".body-param__example, .highlight-code").first).to_contain_text(
+        "04141234567"
+    )
     picture(page, "swagger-operation")
 
 

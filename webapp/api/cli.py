@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -12,18 +11,13 @@ from flask.cli import with_appcontext
 from webapp.api import openapi as contract
 
 
-def as_text(document: object) -> str:
-    """The document as it is committed: stable, one value a line."""
-    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
-
-
 @click.command("openapi")
 @click.option("--output", type=click.Path(path_type=Path), help="Write there instead of printing.")
 @with_appcontext
 def openapi(output: Path | None) -> None:
     """Print the API's contract (OpenAPI 3.1, JSON), or write it to a file."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    text = as_text(contract.document(app))
+    text = contract.text(app)
     if output is None:
         click.echo(text, nl=False)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from flask import Blueprint, Response, current_app, jsonify, make_response, render_template
+from flask import Blueprint, Response, current_app, make_response, render_template
 from flask.typing import ResponseReturnValue
 
 from webapp.api import openapi, schemas
@@ -22,7 +22,7 @@ pages = Blueprint("docs", __name__)
 def contract() -> ResponseReturnValue:
     """The contract of this API, as OpenAPI 3.1."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    return jsonify(openapi.document(app))
+    return Response(openapi.text(app), content_type="application/json")
 
 
 @pages.get("/docs", endpoint="swagger", strict_slashes=False)

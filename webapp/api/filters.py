@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from webapp.api import formats
-from webapp.api.schemas import AnyDay, NationalId, Phone, spelled
+from webapp.api.schemas import AnyDay, NationalId, Phone, Reason, spelled
 from webapp.banking.gateway import BankType, TransactionType
 from webapp.transactions import identifiers
 from webapp.transactions.lifecycle import Status
@@ -40,6 +40,11 @@ Search = Annotated[
 ]
 
 
+def _filled(given: Any) -> Any:
+    """What was given a value."""
+    return {name: text for name, text in dict(given).items() if str(text).strip()}
+
+
 class TransactionFilter(BaseModel):
     """What a list is narrowed to; an empty value narrows nothing. Other names are left alone."""
 
@@ -55,10 +60,7 @@ class TransactionFilter(BaseModel):
     national_id: NationalId | None = None
     q: Search | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _without_empty(cls, given: Any) -> Any:
-        return {name: text for name, text in dict(given).items() if str(text).strip()}
+    _without_empty = model_validator(mode="before")(_filled)
 
     @field_validator("to_date")
     @classmethod
@@ -80,4 +82,6 @@ class TransactionFilter(BaseModel):
 class DeletionQuery(BaseModel):
     """The reason of a deletion, for programs that send no body with a DELETE."""
 
-    reason: Annotated[str, WithJsonSchema(formats.REASON)] = ""
+    reason: Reason = ""
+
+    _without_empty = model_validator(mode="before")(_filled)

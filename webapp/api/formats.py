@@ -85,7 +85,7 @@ REASON = _text(
     maxLength=MAX_REASON,
 )
 EMAIL = _text(
-    r"^[^@\s\u0000]{1,64}@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+$",
+    r"^[^@\s\u0000\u001c-\u001f\u0085]{1,64}@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+$",
     "Capitals do not count.",
     "nueva@clinica.com",
     maxLength=255,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -24,7 +25,7 @@ from webapp.api.contract import (
     Problem,
     operation_of,
 )
-from webapp.api.reading import DEFAULT_SIZE, MAX_OFFSET, MAX_SIZE
+from webapp.api.reading import DEFAULT_SIZE, MAX_OFFSET, MAX_PAGE, MAX_SIZE
 from webapp.banking.connection import BankConnection
 from webapp.banking.gateway import BankType, Requirements
 from webapp.permissions import Access, access_of
@@ -67,6 +68,11 @@ def document(app: Flask) -> Schema:
     return found
 
 
+def text(app: Flask) -> str:
+    """The contract as it is served and committed."""
+    return json.dumps(document(app), ensure_ascii=False, indent=2) + "\n"
+
+
 def routes(app: Flask) -> Iterator[tuple[str, str, Callable[..., Any], Rule]]:
     """Path, method, view and rule of everything under /api/v1."""
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
@@ -88,7 +94,8 @@ def build(app: Flask) -> Schema:
         doc = (view.__doc__ or "").strip()
         paths.setdefault(path, {})[method] = _operation(operation, access, rule, doc)
     schemas = _schemas(described, _requirements(app))
-    tags = dict.fromkeys(operation.tag for operation in described)
+    used = {operation.tag for operation in described}
+    tags = [tag for tag in TAGS if tag in used] + sorted(used - set(TAGS))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -97,7 +104,7 @@ def build(app: Flask) -> Schema:
             "description": DESCRIPTION,
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": tag, "description": TAGS.get(tag, tag)} for tag in sorted(tags)],
+        "tags": [{"name": tag, "description": TAGS.get(tag, tag)} for tag in tags],
         "security": [{"bearer": []}],
         "paths": paths,
         "components": {
@@ -193,7 +200,7 @@ def _number(name: str, about: str, **bounds: int) -> Schema:
 
 
 PAGE_PARAMETERS = [
-    _number("page", "The page, from 1; `page` × `size` stays within 10,000,000.", minimum=1, maximum=MAX_OFFSET // MAX_SIZE, default=1),
+    _number("page", "The page, from 1.", minimum=1, maximum=MAX_PAGE, default=1),
     _number("size", "How many to a page.", minimum=1, maximum=MAX_SIZE, default=DEFAULT_SIZE),
     _number("limit", "In place of `size`.", minimum=1, maximum=MAX_SIZE),
     _number("offset", "In place of `page`: how many to leave out.", minimum=0, maximum=MAX_OFFSET),

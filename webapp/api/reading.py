@@ -16,7 +16,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 MAX_SIZE = 100
 DEFAULT_SIZE = 20
-MAX_OFFSET = 10_000_000
+MAX_OFFSET = MAX_PAGE = 10_000_000
 
 
 def body(model: type[Model]) -> Model:
@@ -72,15 +72,16 @@ def query(model: type[Model]) -> Model:
 
 def page_and_size() -> tuple[int, int]:
     """Offset and size of the page asked for, by page/size or by limit/offset. Raises Invalid."""
-    size = _number("size", "limit", default=DEFAULT_SIZE, least=1, most=MAX_SIZE)
-    if "offset" in request.args or "limit" in request.args:
-        return _number("offset", default=0, least=0, most=MAX_OFFSET), size
-    page = _number("page", default=1, least=1, most=MAX_OFFSET // size)
-    return (page - 1) * size, size
+    size = _number(
+        "size", default=_number("limit", default=DEFAULT_SIZE, most=MAX_SIZE), most=MAX_SIZE
+    )
+    page = _number("page", default=1, most=MAX_PAGE)
+    offset = _number("offset", default=0, least=0, most=MAX_OFFSET)
+    by_offset = "offset" in request.args or "limit" in request.args
+    return (offset if by_offset else (page - 1) * size), size
 
 
-def _number(*names: str, default: int, least: int, most: int) -> int:
-    name = next((name for name in names if name in request.args), names[0])
+def _number(name: str, *, default: int, least: int = 1, most: int) -> int:
     text = request.args.get(name, str(default))
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
         sentence = _("Debe ser un número de %(least)s a %(most)s.", least=least, most=most)

@@ -22,6 +22,7 @@ from pydantic_core import PydanticCustomError
 
 from webapp.api import formats, samples
 from webapp.banking.gateway import BankType, TransactionType
+from webapp.errors import Invalid
 from webapp.money import InvalidAmount, parse_decimal
 from webapp.permissions import Permission, Role
 from webapp.transactions import identifiers, presenting, wording
@@ -30,6 +31,7 @@ from webapp.transactions.identifiers import Misspelt
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.matching import ReasonCode
 from webapp.transactions.models import Transaction, TransactionEvent
+from webapp.transactions.moves import required_reason
 from webapp.transactions.queries import Page
 from webapp.transactions.service import Verdict
 
@@ -75,6 +77,14 @@ def _day(value: Any) -> Any:
     return value
 
 
+def _reason(text: str) -> str:
+    try:
+        return required_reason(text)
+    except Invalid as error:
+        (sentence,) = error.errors["reason"]
+        raise PydanticCustomError("reason", "{sentence}", {"sentence": str(sentence)}) from None
+
+
 AnyDay = Annotated[date, BeforeValidator(_day)]
 Day = Annotated[AnyDay, WithJsonSchema(formats.DAY)]
 Text = Annotated[str, Field(strict=True, max_length=1000)]
@@ -93,7 +103,12 @@ TransactionId = Annotated[
 ]
 Reference = Annotated[Text, WithJsonSchema(formats.REFERENCE)]
 PayerBank = Annotated[Text, spelled(identifiers.payer_bank), WithJsonSchema(formats.PAYER_BANK)]
-Reason = Annotated[str, Field(strict=True, max_length=2000), WithJsonSchema(formats.REASON)]
+Reason = Annotated[
+    str,
+    Field(strict=True, max_length=2000),
+    AfterValidator(_reason),
+    WithJsonSchema(formats.REASON),
+]
 Email = Annotated[str, Field(strict=True, max_length=255), WithJsonSchema(formats.EMAIL)]
 # White space belongs to a password, as in the pages.
 Password = Annotated[

@@ -205,10 +205,12 @@ def delete(transaction_id: str) -> ResponseReturnValue:
     """Take a payment out of the lists; the reason comes as JSON or in the query."""
     transaction = queries.find(transaction_id)
     given = reading.optional_body(schemas.DeletionReason)
-    reason = given.reason or request.args.get("reason", "")
+    reason = reading.query(filters.DeletionQuery).reason
     version = reading.expected_version()
     try:
-        service.delete(actor=actor(), row_id=transaction.id, reason=reason, version=version)
+        service.delete(
+            actor=actor(), row_id=transaction.id, reason=given.reason or reason, version=version
+        )
     except StaleVersion as stale:
         raise reading.VersionMismatch(str(stale.sentence)) from None
     return Response(status=204)
