@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from webapp.api import formats
-from webapp.api.schemas import AnyDay, NationalId, Phone, Reason, spelled
+from webapp.api.fields import AnyDay, NationalId, Phone, Reason, spelled
 from webapp.banking.gateway import BankType, TransactionType
 from webapp.transactions import identifiers
 from webapp.transactions.lifecycle import Status
