@@ -170,7 +170,7 @@ PARAMETERS: Mapping[str, Schema] = {
         "required": True,
         "description": "The payment's `transaction_id`, or its `id`.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 100},
-        "example": "HIS-2026-000123",
+        "example": "HIS-2026-100124000",
     },
 }
 """Every parameter that operations share, by its name."""

@@ -54,7 +54,7 @@ CONCEPT = _text(
 TRANSACTION_ID = _text(
     "^[A-Za-z0-9_-]{1,100}$",
     "Your own id of the payment; the words `new`, `batch` and `export` are taken.",
-    "HIS-2026-000123",
+    "HIS-2026-100124000",
 )
 REFERENCE = _text(
     "^[0-9]{1,20}$",

@@ -9,7 +9,7 @@ Sample = dict[str, Any]
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
 NEW_TRANSACTION: Sample = {
-    "transaction_id": "HIS-2026-000123",
+    "transaction_id": "HIS-2026-100124000",
     "customer": {
         "full_name": "Rosa Elena Villegas",
         "phone": "04141234567",
@@ -24,7 +24,7 @@ NEW_TRANSACTION: Sample = {
 CHANGES: Sample = {"amount": "1250.00", "customer": {"concept": "Consulta y laboratorio"}}
 TRANSACTION: Sample = {
     "id": ID,
-    "transaction_id": "HIS-2026-000123",
+    "transaction_id": "HIS-2026-100124000",
     "status": "COMPLETED",
     "bank": "MOBILE_TRANSFER",
     "transaction_type": "TRANSACTION",
@@ -50,7 +50,7 @@ TRANSACTION: Sample = {
 PAGE: Sample = {"items": [TRANSACTION], "total": 1, "page": 1, "size": 20, "pages": 1}
 STATUS: Sample = {
     "id": ID,
-    "transaction_id": "HIS-2026-000123",
+    "transaction_id": "HIS-2026-100124000",
     "status": "COMPLETED",
     "synced": True,
     "checked_at": "2026-11-24T13:05:12.118204Z",
