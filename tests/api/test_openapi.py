@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextvars import Context
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.support.compatibility import breaks
 from tests.support.pages import Browser
 from tests.support.programs import Program
 from webapp.api import openapi
-from webapp.api.contract import REFUSALS
+from webapp.api.contract import REFUSALS, operation_of
 from webapp.banking.gateway import BankType, Requirements
 from webapp.config import PROJECT_ROOT
 from webapp.permissions import Permission, access_of
@@ -124,6 +125,25 @@ def test_public_operations_ask_for_nothing_and_the_others_name_their_permission(
         assert {"400", "429", "500", "503"} <= operation["responses"].keys()
     named = {operation.get("x-permission") for _, operation in operations(contract)} - {None}
     assert named <= {permission.value for permission in Permission}
+
+
+def test_what_operations_share_is_switched_on_by_one_word(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = app.view_functions["api.create"]
+    described = operation_of(view)
+    assert described is not None
+    more = replace(described, idempotent=True, versioned=True, response_headers=("Link",))
+    monkeypatch.setattr(view, "__operation__", more)
+    operation = openapi.build(app)["paths"]["/api/v1/transactions"]["post"]
+    assert [given["$ref"].split("/")[-1] for given in operation["parameters"]] == [
+        "Idempotency-Key",
+        "If-Match",
+    ]
+    assert {"409", "412", "422"} <= operation["responses"].keys()
+    assert set(operation["responses"]["201"]["headers"]) == {
+        *("X-Request-ID", "ETag", "Idempotent-Replayed", "Link")
+    }
 
 
 def test_operation_ids_are_unique(contract: Document) -> None:

@@ -20,7 +20,7 @@ def page(chromium: Browser, processes: Processes) -> Iterator[Page]:  # noqa: F8
     """A stranger's tab: every complaint of the console and every foreign address is a failure."""
     complaints: list[str] = []
     context = chromium.new_context(
-        base_url=processes.web_url, viewport={"width": 1280, "height": 1000}
+        base_url=processes.web_url, locale="es-VE", viewport={"width": 1280, "height": 1000}
     )
     context.set_default_timeout(15_000)
     opened = context.new_page()

@@ -58,19 +58,21 @@ class _Plain(GenerateJsonSchema):
         return False
 
 
-def document(app: Flask) -> Schema:
-    """The contract of this application, built once."""
+def text(app: Flask) -> str:
+    """The contract of this application as it is served and committed; built once, kept as text."""
     if "openapi" not in app.extensions:
         # One language, whoever asks first.
         with app.app_context(), force_locale("es"):
-            app.extensions["openapi"] = build(app)
-    found: Schema = app.extensions["openapi"]
+            document = build(app)
+        app.extensions["openapi"] = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    found: str = app.extensions["openapi"]
     return found
 
 
-def text(app: Flask) -> str:
-    """The contract as it is served and committed."""
-    return json.dumps(document(app), ensure_ascii=False, indent=2) + "\n"
+def document(app: Flask) -> Schema:
+    """The contract of this application."""
+    found: Schema = json.loads(text(app))
+    return found
 
 
 def routes(app: Flask) -> Iterator[tuple[str, str, Callable[..., Any], Rule]]:
