@@ -29,9 +29,16 @@ EMPTIED = [
     "bank_health",
     "transactions",
     "rate_limits",
+    "account_events",
+    "api_keys",
+    "refresh_tokens",
+    "idempotency_keys",
     "user_sessions",
+    "webhook_attempts",
+    "webhook_deliveries",
+    "webhook_endpoints",
 ]
-APPEND_ONLY = ("transaction_events", "bank_calls")
+APPEND_ONLY = ("transaction_events", "bank_calls", "webhook_attempts", "account_events")
 
 
 def server_url() -> str:

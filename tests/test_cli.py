@@ -14,6 +14,7 @@ from tests.support import payments
 from tests.support.bank import FakeGateway, answer, movement
 from tests.support.pages import Browser
 from tests.support.people import Cast
+from tests.support.programs import Program
 from webapp import create_app
 from webapp.accounts import queries
 from webapp.accounts.models import User
@@ -82,6 +83,48 @@ def test_a_user_that_cannot_be_is_refused_in_words(
 
 def test_an_unknown_role_is_refused(app: Flask):
     assert create(app, "new@clinic.test", role="root").exit_code == 2
+
+
+def test_a_key_is_printed_once_and_opens_the_api(app: Flask, cast: Cast):
+    words = ("users", "api-key", "HIS@clinic.test", "--name", "Laboratorio")
+    result = run(app, *words, "--days", "30", "--permission", "transaction:read")
+    assert result.exit_code == 0, result.output
+    program = Program(app)
+    program.token = result.output.strip()
+    me = program.get("/auth/me").get_json()
+    assert (me["email"], me["permissions"]) == (cast.integrator.email, ["transaction:read"])
+    again = run(app, *words)
+    assert again.exit_code == 1
+    assert "ya tiene una llave vigente con ese nombre" in again.output
+
+
+def test_a_key_without_a_list_may_what_its_user_may(app: Flask, cast: Cast):
+    result = run(app, "users", "api-key", cast.integrator.email, "--name", "Todo")
+    program = Program(app)
+    program.token = result.output.strip()
+    assert program.get("/auth/me").get_json()["permissions"] == sorted(
+        ROLE_PERMISSIONS[Role.INTEGRATOR]
+    )
+
+
+@pytest.mark.parametrize(
+    ("email", "more", "sentence"),
+    [
+        ("nobody@clinic.test", (), "No hay ningún usuario con ese correo."),
+        ("a\x00b@clinic.test", (), "No hay ningún usuario con ese correo."),
+        ("his@clinic.test", ("--days", "0"), "Debe ser un número de 1 a 1095."),
+        ("his@clinic.test", ("--days", "9" * 30), "Debe ser un número de 1 a 1095."),
+        ("his@clinic.test", ("--permission", "admin:access"), "no tiene: admin:access"),
+        ("his@clinic.test", ("--permission", "root"), "Invalid value"),
+    ],
+)
+def test_a_key_that_cannot_be_is_refused_in_words(
+    app: Flask, cast: Cast, email: str, more: tuple[str, ...], sentence: str
+):
+    result = run(app, "users", "api-key", email, "--name", "Laboratorio", *more)
+    assert result.exit_code in (1, 2)
+    assert sentence in result.output
+    assert "amp_" not in result.output
 
 
 def test_the_worker_asks_about_what_is_due_and_ends(app: Flask, cast: Cast, bank: FakeGateway):

@@ -48,6 +48,8 @@ def development(tmp_path: Path) -> dict[str, str]:
         ("REDIS_URL", "localhost:6379"),
         ("CACHE_TTL", "0"),
         ("SECRET_KEY", "short"),
+        ("SECRET_KEY_FALLBACKS", "short"),
+        ("SECRET_KEY_FALLBACKS", "0123456789abcdef0123456789abcdef, short"),
         ("ALGORITHM", "none"),
         ("ACCESS_TOKEN_EXPIRE_MINUTES", "0"),
         ("REGISTRATION", "maybe"),
@@ -60,6 +62,7 @@ def development(tmp_path: Path) -> dict[str, str]:
         ("MAX_FILE_SIZE", "0"),
         ("PROMETHEUS_PORT", "70000"),
         ("SENTRY_DSN", "nowhere"),
+        ("WEBHOOKS_ALLOW_PRIVATE", "sometimes"),
         ("BANESCO_DEVICE_IP", "localhost"),
         ("BANESCO_MAINTENANCE_WINDOW", "2-6"),
         ("BANESCO_MAINTENANCE_WINDOW", "02:00-24:00"),
@@ -125,6 +128,13 @@ def test_production_allows_a_bank_on_this_very_machine(host: str):
     assert settings.bank.api_url == f"http://{host}/v1"
 
 
+def test_production_never_sends_webhooks_to_private_addresses():
+    with pytest.raises(SettingsError, match=r"^WEBHOOKS_ALLOW_PRIVATE is refused") as refused:
+        Settings.from_environment({**PRODUCTION, "WEBHOOKS_ALLOW_PRIVATE": "true"})
+    assert "\n" not in str(refused.value)
+    assert not Settings.from_environment(PRODUCTION).webhooks_allow_private
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -160,6 +170,18 @@ def test_an_empty_variable_counts_as_not_set(development: dict[str, str]):
 def test_hosts_are_separated_by_commas(development: dict[str, str]):
     given = {**development, "ALLOWED_HOSTS": "pagos.clinic.test, .clinic.test ,"}
     assert Settings.from_environment(given).allowed_hosts == ("pagos.clinic.test", ".clinic.test")
+
+
+def test_older_keys_are_kept_in_order_and_never_shown(development: dict[str, str]):
+    older = ["the-key-of-last-year-1", "the-key-of-last-year-2"]
+    given = {**development, "SECRET_KEY": "the-key-of-this-year", "SECRET_KEY_FALLBACKS": ""}
+    assert Settings.from_environment(given).signing_keys == ("the-key-of-this-year",)
+    settings = Settings.from_environment({**given, "SECRET_KEY_FALLBACKS": " , ".join(older)})
+    assert settings.signing_keys == ("the-key-of-this-year", *older)
+    assert "last-year" not in repr(settings)
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment({**given, "SECRET_KEY_FALLBACKS": "last-year"})
+    assert "last-year" not in str(refused.value)
 
 
 def test_nothing_secret_is_shown_by_a_settings_object():

@@ -113,6 +113,42 @@ def test_a_payment_and_its_trail_live_through_every_revision(empty: Flask):
     downgrade(revision="base")
 
 
+def test_a_programs_sign_in_lives_through_the_table_of_refresh_tokens(empty: Flask):
+    (target,) = (PROJECT_ROOT / "migrations" / "versions").glob("*_accounts.py")
+    revision = target.name[:4]
+    before = revisions()[revisions().index(revision) - 1]
+    upgrade(revision=before)
+    ids = {"user": uuid.uuid4(), "program": uuid.uuid4(), "browser": uuid.uuid4()}
+    with db.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO users (id, email, password_hash, full_name) VALUES (:id, 'a@b.c', 'x', 'Y')"
+            ),
+            {"id": ids["user"]},
+        )
+        for name, token in (("program", "1" * 64), ("browser", None)):
+            connection.execute(
+                text(
+                    "INSERT INTO user_sessions (id, user_id, refresh_hash, expires_at) "
+                    "VALUES (:id, :user, :token, now() + interval '1 day')"
+                ),
+                {"id": ids[name], "user": ids["user"], "token": token},
+            )
+    upgrade(revision=revision)
+    with db.engine.begin() as connection:
+        moved = connection.execute(text("SELECT token_hash, session_id FROM refresh_tokens"))
+        assert moved.all() == [("1" * 64, ids["program"])]
+        connection.execute(text("UPDATE refresh_tokens SET used_at = now()"))
+        connection.execute(
+            text("INSERT INTO refresh_tokens (token_hash, session_id) VALUES (:token, :id)"),
+            {"token": "2" * 64, "id": ids["program"]},
+        )
+    downgrade(revision=before)
+    with db.engine.begin() as connection:
+        kept = connection.execute(text("SELECT id, refresh_hash FROM user_sessions"))
+        assert {row[0]: row[1] for row in kept} == {ids["program"]: "2" * 64, ids["browser"]: None}
+
+
 def _write_payment() -> uuid.UUID:
     row_id, user_id = uuid.uuid4(), uuid.uuid4()
     with db.engine.begin() as connection:
@@ -149,6 +185,44 @@ def _trail(row_id: uuid.UUID) -> list[tuple[str | None, str]]:
     )
     with db.engine.connect() as connection:
         return [(row[0], row[1]) for row in connection.execute(query, {"id": row_id})]
+
+
+def test_integrators_and_administrators_of_before_may_manage_webhooks(empty: Flask):
+    before = revisions()[revisions().index("0005") - 1]
+    upgrade(revision=before)
+    roles = ("cashier", "supervisor", "integrator", "admin")
+    with db.engine.begin() as connection:
+        for role in roles:
+            for granted in ("with", "without"):
+                connection.execute(
+                    text(
+                        "INSERT INTO users (email, password_hash, full_name, role) "
+                        "VALUES (:email, 'x', 'Y', :role)"
+                    ),
+                    {"email": f"{role}.{granted}@clinic.test", "role": role},
+                )
+        connection.execute(
+            text(
+                "INSERT INTO user_permissions (user_id, permission_id) SELECT u.id, p.id "
+                "FROM users u, permissions p WHERE u.email LIKE '%.with@%' "
+                "AND p.name = 'transaction:read'"
+            )
+        )
+    upgrade(revision="0005")
+    assert _managers() == ["admin.with@clinic.test", "integrator.with@clinic.test"]
+    downgrade(revision=before)
+    assert _managers() == []
+    upgrade()
+    assert _managers() == ["admin.with@clinic.test", "integrator.with@clinic.test"]
+
+
+def _managers() -> list[str]:
+    query = text(
+        "SELECT u.email FROM users u JOIN user_permissions g ON g.user_id = u.id "
+        "JOIN permissions p ON p.id = g.permission_id WHERE p.name = 'webhook:manage' ORDER BY 1"
+    )
+    with db.engine.connect() as connection:
+        return list(connection.scalars(query))
 
 
 def test_the_migrated_database_is_what_the_models_describe(app: Flask):

@@ -21,10 +21,13 @@ from webapp import (
     observability,
     permissions,
     security,
+    strict_json,
 )
 from webapp.accounts import queries as account_queries
 from webapp.accounts import signin
+from webapp.accounts.admin_views import bp as administration_pages
 from webapp.accounts.views import bp as accounts_pages
+from webapp.api import cors, limiting
 from webapp.api.auth import ApiGate
 from webapp.api.docs import pages as api_docs
 from webapp.api.views import bp as api
@@ -39,6 +42,7 @@ from webapp.reviews.views import bp as reviews_pages
 from webapp.shared_cache import SharedCache
 from webapp.transactions import queries as transaction_queries
 from webapp.transactions.views import bp as transactions_pages
+from webapp.webhooks import sending
 
 __all__ = ["create_app", "models"]
 
@@ -56,6 +60,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.jinja_env.undefined = StrictUndefined
     app.config["SETTINGS"] = settings
+    strict_json.init_app(app)
     app.config.update(security.session_config(settings))
     observability.init_app(app, settings)
     security.init_app(app, settings)
@@ -63,11 +68,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     language.init_app(app)
     formatting.init_app(app)
     errors.init_app(app)
+    cors.init_app(app, settings)
     signin.init_app(app)
     permissions.init_app(app, pages=signin.PagesGate(), api=ApiGate())
+    limiting.init_app(app, settings)
     limits.init_app(app, settings)
     bank = connection.connect(settings, SharedCache(cache))
     app.extensions["bank"] = bank
+    app.extensions["webhooks"] = sending.connect(settings)
     navigation.init_app(
         app,
         count_for_review=transaction_queries.count_for_review,
@@ -77,6 +85,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     health.init_app(app, count_active_users=account_queries.count_active)
     for blueprint in (
         accounts_pages,
+        administration_pages,
         transactions_pages,
         reviews_pages,
         reports_pages,

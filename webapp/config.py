@@ -94,6 +94,7 @@ class Settings(BaseModel):
     cache_ttl: int = Field(300, ge=1)
 
     secret_key: str = Field("", repr=False)
+    secret_key_fallbacks: CommaSeparated = Field((), repr=False)
     algorithm: Literal["HS256"] = "HS256"
     access_token_expire_minutes: int = Field(30, ge=1, le=1440)
     registration: Literal["approval", "open", "closed"] = "approval"
@@ -109,6 +110,8 @@ class Settings(BaseModel):
 
     prometheus_port: int | None = Field(None, ge=1, le=65535)
     sentry_dsn: str | None = Field(None, repr=False)
+
+    webhooks_allow_private: bool = False
 
     banesco_environment: Literal["qa", "production"] = "qa"
     banesco_api: Literal["status", "confirmation"] = "status"
@@ -136,6 +139,13 @@ class Settings(BaseModel):
     @classmethod
     def _one_spelling(cls, value: str | None) -> str | None:
         return normalise_database_url(value) if value else None
+
+    @field_validator("secret_key_fallbacks")
+    @classmethod
+    def _long_enough(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(len(key) < 16 for key in value):
+            raise ValueError("holds a key that is too short: each has at least 16 characters")
+        return value
 
     @field_validator("redis_url")
     @classmethod
@@ -188,6 +198,10 @@ class Settings(BaseModel):
                 raise SettingsError("SECRET_KEY is missing: production has no default secret.")
             if not self.database_url:
                 raise SettingsError("DATABASE_URL is missing: production embeds no database.")
+            if self.webhooks_allow_private:
+                raise SettingsError(
+                    "WEBHOOKS_ALLOW_PRIVATE is refused: in production webhooks go to public addresses."
+                )
         if self.banesco_api == "confirmation" and not self.account:
             raise SettingsError(
                 "BANESCO_ACCOUNT_ID is missing: BANESCO_API=confirmation searches by the clinic's account."
@@ -196,6 +210,11 @@ class Settings(BaseModel):
             raise SettingsError("SECRET_KEY is too short: use at least 16 random characters.")
         _ = self.bank
         return self
+
+    @property
+    def signing_keys(self) -> tuple[str, ...]:
+        """The key that signs, then the older ones whose signatures still count."""
+        return (self.secret_key, *self.secret_key_fallbacks)
 
     @property
     def is_production(self) -> bool:
@@ -222,6 +241,8 @@ class Settings(BaseModel):
             value = getattr(self, name)
             if not value and not self.is_production:
                 value = SANDBOX_DEFAULTS.get(name)
+                if value and part == "api_url" and self.banesco_api == "confirmation":
+                    value += "/confirmation"
             if not value:
                 raise SettingsError(
                     f"{name.upper()} is missing: BANESCO_ENVIRONMENT={self.banesco_environment} needs it."

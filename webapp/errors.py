@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -21,11 +22,44 @@ log = structlog.get_logger(__name__)
 
 FieldErrors = Mapping[str, list[str]]
 
+MOST_PROBLEMS = 50
+"""So many wrong fields are told at once; a body of nothing but mistakes must not come back larger."""
+MOST_NAME = 100
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """One thing that is wrong with a request: where, in words, and as a stable code.
+
+    `location` are the steps into the JSON body as it was sent, or the name of a query parameter.
+    """
+
+    location: tuple[str | int, ...]
+    detail: str
+    code: str = "invalid"
+    in_query: bool = False
+
+    def as_json(self) -> dict[str, str]:
+        """As `errors` shows it: a JSON pointer (RFC 6901) for bodies, a name for queries."""
+        steps = [str(step)[:MOST_NAME] for step in self.location]
+        where = {"parameter": steps[-1]} if self.in_query else {"pointer": _pointer(steps)}
+        return {
+            **where,
+            "field": ".".join(steps) or "body",
+            "detail": self.detail,
+            "code": self.code,
+        }
+
+
+def _pointer(steps: Sequence[str]) -> str:
+    return "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in steps)
+
 
 class DomainError(Exception):
     """A refusal that a person can understand: a sentence, a status and a stable code.
 
-    `errors` holds sentences by field; `extra` is shown to integrators beside the sentence.
+    `errors` holds sentences by field, `problems` the same with their places and codes; `extra` is
+    shown to integrators beside the sentence.
     """
 
     status = 400
@@ -38,6 +72,7 @@ class DomainError(Exception):
         *,
         code: str | None = None,
         errors: FieldErrors | None = None,
+        problems: Sequence[FieldProblem] = (),
         extra: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -47,6 +82,7 @@ class DomainError(Exception):
         if code is not None:
             self.code = code
         self.errors = dict(errors or {})
+        self.problems = list(problems)
         self.extra = dict(extra or {})
         self.headers = dict(headers or {})
 
@@ -102,8 +138,9 @@ class TooManyRequests(DomainError):
 
     status = 429
     code = "too_many_requests"
+    sentence = _l("Demasiadas solicitudes. Espere lo que dice Retry-After y vuelva a intentarlo.")
 
-    def __init__(self, sentence: str, *, retry_after: int) -> None:
+    def __init__(self, sentence: str | None = None, *, retry_after: int) -> None:
         super().__init__(sentence, headers={"Retry-After": str(retry_after)})
 
 
@@ -131,6 +168,7 @@ HTTP_CODES = {
     400: "malformed",
     404: "not_found",
     405: "method_not_allowed",
+    408: "timeout",
     413: "too_large",
     415: "unsupported_media_type",
     429: "too_many_requests",
@@ -142,6 +180,7 @@ TITLES = {
     404: _l("No encontrado"),
     405: _l("Acción no válida"),
     409: _l("No se pudo guardar"),
+    412: _l("Cambió mientras tanto"),
     413: _l("Demasiado grande"),
     415: _l("Formato no admitido"),
     422: _l("Datos por corregir"),
@@ -153,7 +192,7 @@ TITLES = {
 
 def wants_json() -> bool:
     """Programs (everything under /api) get problem+json; people get pages."""
-    return request.path.startswith("/api/")
+    return request.path == "/api" or request.path.startswith("/api/")
 
 
 def answer(error: DomainError) -> ResponseReturnValue:
@@ -173,7 +212,13 @@ def answer(error: DomainError) -> ResponseReturnValue:
 
 def problem(error: DomainError) -> ResponseReturnValue:
     """RFC 9457 problem details."""
-    content = {
+    headers = {**error.headers, "Content-Type": "application/problem+json"}
+    return json.dumps(problem_content(error)), error.status, headers
+
+
+def problem_content(error: DomainError) -> dict[str, Any]:
+    """The members of the problem details; the codes stand in docs/api-errors.md."""
+    content: dict[str, Any] = {
         "type": "about:blank",
         "title": str(TITLES.get(error.status, TITLES[400])),
         "status": error.status,
@@ -182,14 +227,16 @@ def problem(error: DomainError) -> ResponseReturnValue:
         "request_id": g.get("request_id", ""),
         **error.extra,
     }
-    if error.errors:
-        content["errors"] = [
-            {"field": field, "detail": str(sentence)}
-            for field, sentences in error.errors.items()
-            for sentence in sentences
-        ]
-    headers = {**error.headers, "Content-Type": "application/problem+json"}
-    return json.dumps(content), error.status, headers
+    problems = [item.as_json() for item in (*error.problems, *_by_field(error))]
+    if problems:
+        content["errors"] = problems[:MOST_PROBLEMS]
+    return content
+
+
+def _by_field(error: DomainError) -> Iterator[FieldProblem]:
+    for field, sentences in error.errors.items():
+        for sentence in sentences:
+            yield FieldProblem(tuple(field.split(".")), str(sentence))
 
 
 def _from_http(error: HTTPException) -> DomainError:

@@ -29,7 +29,9 @@ def national_id(canonical: str | None) -> str:
     """`V12345678` as `V-12.345.678`."""
     if not canonical:
         return NOTHING
-    return f"{canonical[0]}-{int(canonical[1:]):,}".replace(",", ".")
+    digits = canonical[1:]
+    groups = [digits[max(end - 3, 0) : end] for end in range(len(digits), 0, -3)]
+    return f"{canonical[0]}-{'.'.join(reversed(groups))}"
 
 
 def day(value: date | None) -> str:

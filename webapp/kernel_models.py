@@ -1,11 +1,13 @@
-"""The one table of the kernel: counted attempts (ERD 4.1, `rate_limits`)."""
+"""The tables of the kernel: counted attempts (ERD 4.1, `rate_limits`), and requests to repeat safely."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp import clock
@@ -32,3 +34,31 @@ class RateLimit(Base):
     request_count: Mapped[int] = mapped_column(default=1, server_default=text("1"))
     created_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
+
+
+class IdempotencyKey(Base):
+    """One request that a program may send again: in flight, or with the answer that it got."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (
+        CheckConstraint("(status IS NULL) = (body IS NULL)", name="answer_whole"),
+        CheckConstraint("status BETWEEN 200 AND 499", name="status_kept"),
+        Index("ix_idempotency_keys_expires_at", "expires_at"),
+    )
+
+    owner_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    route: Mapped[str] = mapped_column(String(200))
+    """Method and rule of the request, without the values in its address."""
+    request_digest: Mapped[str] = mapped_column(String(64))
+    lease: Mapped[uuid.UUID]
+    """Whose the row is: only this attempt may complete it."""
+    leased_until: Mapped[datetime]
+    """Should the attempt die, another may begin from then on."""
+    status: Mapped[int | None]
+    headers: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    body: Mapped[bytes | None]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
+    expires_at: Mapped[datetime]

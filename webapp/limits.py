@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
 from typing import Any, TypeVar, cast
 
 from flask import Flask, Response, request
@@ -111,34 +112,50 @@ def _digest(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
-def _address() -> str:
-    return request.remote_addr or "unknown"
+def address() -> str:
+    """Whoever sent the current request, as limits tell them apart: a whole IPv6 network is one."""
+    given = request.remote_addr or "unknown"
+    if ":" not in given:
+        return given
+    try:
+        whole = ip_address(given.partition("%")[0])
+    except ValueError:
+        return given
+    mapped = getattr(whole, "ipv4_mapped", None)
+    return str(mapped or ip_network(f"{whole}/64", strict=False))
 
 
 def _account() -> str:
     given: Any = request.get_json(silent=True) if request.is_json else request.form
     email = given.get("email") if hasattr(given, "get") else None
-    account = _digest(str(email or "").strip().lower()[:255])
-    return f"{_address()} {account}"
+    return _digest(str(email or "").strip().lower()[:255])
+
+
+def _account_from_here() -> str:
+    return f"{address()} {_account()}"
 
 
 def _failed(response: Response) -> bool:
     return response.status_code in (401, 422)
 
 
-limiter = Limiter(key_func=_address, strategy="fixed-window", headers_enabled=True)
+limiter = Limiter(key_func=address, strategy="fixed-window", headers_enabled=True)
 
 
 def failed_sign_ins(view: View) -> View:
-    """At most 10 failures in 15 minutes for one account from one address, and 50 from one address.
+    """At most 10 failures in 15 minutes for one account from one address, 50 for either alone.
 
-    Only failures count, so a shift that signs in at once is not turned away.
+    Only failures count, so a shift that signs in at once is not turned away; and that an account is
+    closed to everybody takes five addresses, so nobody locks a colleague out by mistake.
     """
+    by_both = limiter.limit(
+        "10 per 15 minutes", key_func=_account_from_here, methods=["POST"], deduct_when=_failed
+    )
     by_account = limiter.limit(
-        "10 per 15 minutes", key_func=_account, methods=["POST"], deduct_when=_failed
+        "50 per 15 minutes", key_func=_account, methods=["POST"], deduct_when=_failed
     )
     by_address = limiter.limit("50 per 15 minutes", methods=["POST"], deduct_when=_failed)
-    return cast(View, by_account(by_address(view)))
+    return cast(View, by_both(by_account(by_address(view))))
 
 
 def init_app(app: Flask, settings: Settings) -> None:

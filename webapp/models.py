@@ -1,20 +1,36 @@
 """Every table of the application in one place, for migrations and tests."""
 
-from webapp.accounts.models import PermissionRow, User, UserPermission, UserSession
+from webapp.accounts.models import (
+    AccountEvent,
+    ApiKey,
+    PermissionRow,
+    RefreshToken,
+    User,
+    UserPermission,
+    UserSession,
+)
 from webapp.banking.models import BankCall, BankHealth
 from webapp.database import Base
-from webapp.kernel_models import RateLimit
+from webapp.kernel_models import IdempotencyKey, RateLimit
 from webapp.transactions.models import Transaction, TransactionEvent
+from webapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
+    "AccountEvent",
+    "ApiKey",
     "BankCall",
     "BankHealth",
     "Base",
+    "IdempotencyKey",
     "PermissionRow",
     "RateLimit",
+    "RefreshToken",
     "Transaction",
     "TransactionEvent",
     "User",
     "UserPermission",
     "UserSession",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]

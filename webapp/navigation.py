@@ -55,6 +55,7 @@ def _menu(actor: Actor, count_for_review: Callable[[], int]) -> list[NavItem]:
             "triangle-alert",
             count_for_review,
         ),
+        (Permission.ADMIN_ACCESS, _("Usuarios"), "administration.users", "users", None),
     ]
     return [
         NavItem(label, url_for(endpoint), icon, request.endpoint == endpoint, count and count())

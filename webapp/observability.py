@@ -15,7 +15,9 @@ import structlog
 from flask import Flask, Response, g, request
 from prometheus_client import Counter, Histogram
 
+from webapp import error_reports
 from webapp.config import Settings
+from webapp.error_reports import Report
 
 REQUEST_COUNT = Counter(
     "http_requests_total", "Total HTTP requests", ["method", "endpoint", "status_code"]
@@ -28,6 +30,9 @@ TRANSACTION_COUNT = Counter(
 )
 BANESCO_API_CALLS = Counter(
     "banesco_api_calls_total", "Total calls to Banesco API", ["status", "operation"]
+)
+WEBHOOK_DELIVERIES = Counter(
+    "webhook_deliveries_total", "Attempts to deliver webhooks, and deliveries given up", ["outcome"]
 )
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
@@ -46,6 +51,8 @@ def _exception_without_values(
     if isinstance(error, tuple):
         error = error[1]
     if isinstance(error, BaseException):
+        for report in _reports:
+            report(error)
         event["error"] = f"{type(error).__module__}.{type(error).__qualname__}"
         event["trace"] = [
             f"{frame.filename}:{frame.lineno} {frame.name}"
@@ -55,6 +62,9 @@ def _exception_without_values(
         if cause is not None:
             event["cause"] = f"{type(cause).__module__}.{type(cause).__qualname__}"
     return event
+
+
+_reports: list[Report] = []
 
 
 def configure_logging(level: str) -> None:
@@ -92,6 +102,8 @@ def configure_logging(level: str) -> None:
 def init_app(app: Flask, settings: Settings) -> None:
     """Give every request an id, log it without its query, and count it."""
     configure_logging(settings.log_level)
+    report = error_reports.reporter(settings)
+    _reports[:] = [report] if report else []
 
     @app.before_request
     def begin() -> None:

@@ -26,6 +26,7 @@ class Permission(StrEnum):
     TRANSACTION_DELETE = "transaction:delete"
     TRANSACTION_REVIEW = "transaction:review"
     REPORT_READ = "report:read"
+    WEBHOOK_MANAGE = "webhook:manage"
     ADMIN_ACCESS = "admin:access"
 
 
@@ -39,8 +40,9 @@ class Role(StrEnum):
 
 
 _CASHIER = frozenset({Permission.TRANSACTION_CREATE, Permission.TRANSACTION_READ})
-_INTEGRATOR = _CASHIER | {Permission.TRANSACTION_UPDATE}
-_SUPERVISOR = _INTEGRATOR | {
+_INTEGRATOR = _CASHIER | {Permission.TRANSACTION_UPDATE, Permission.WEBHOOK_MANAGE}
+_SUPERVISOR = _CASHIER | {
+    Permission.TRANSACTION_UPDATE,
     Permission.TRANSACTION_REVIEW,
     Permission.TRANSACTION_DELETE,
     Permission.REPORT_READ,

@@ -44,6 +44,9 @@ def session_config(settings: Settings) -> dict[str, object]:
     """Flask's configuration of cookies, form tokens and bodies."""
     return {
         "SECRET_KEY": settings.secret_key,
+        "SECRET_KEY_FALLBACKS": list(settings.secret_key_fallbacks),
+        # The signer takes the newest key last; a form that was open while the key changed still counts.
+        "WTF_CSRF_SECRET_KEY": list(reversed(settings.signing_keys)),
         "SESSION_COOKIE_NAME": "areamedica_session",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",

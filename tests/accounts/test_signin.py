@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask import Flask
@@ -271,3 +272,42 @@ def test_what_is_posted_after_the_session_ended_is_not_saved_and_said(app: Flask
     answer = Page(cashier._send("post", "/transactions/new", data={"csrf_token": token}))
     assert answer.status == 303
     assert "Su sesión terminó y no se guardó nada." in cashier.follow(answer).text
+
+
+@pytest.mark.parametrize(
+    ("current", "wanted"),
+    [
+        ("http://localhost/transactions?status=TO_REVIEW", "/transactions?status=TO_REVIEW"),
+        ("https://localhost/reviews#item", "/reviews"),
+        ("http://localhost//evil.example", None),
+        ("http://evil.example/transactions", None),
+        ("http://localhost.evil.example/", None),
+        ("http://localhost@evil.example/", None),
+        ("http://[/", None),
+        ("javascript:alert(1)", None),
+        ("", None),
+    ],
+)
+def test_who_is_turned_away_inside_a_page_comes_back_to_that_page(
+    anyone: Browser, current: str, wanted: str | None
+):
+    headers = {"HX-Request": "true", "HX-Current-URL": current}
+    turned = anyone.get("/transactions?page=2", headers=headers)
+    target = urlsplit(turned.response.headers["HX-Redirect"])
+    assert (turned.status, target.path) == (401, "/login")
+    assert parse_qs(target.query).get("next") == ([wanted] if wanted else None)
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "sentence"),
+    [
+        ("x" * 256, PASSWORD, "El correo es demasiado largo."),
+        ("cashier@clinic.test", "x" * 1025, "La contraseña es demasiado larga."),
+    ],
+)
+def test_what_is_too_long_is_said_in_our_words(
+    anyone: Browser, email: str, password: str, sentence: str
+):
+    page = sign_in(anyone, email, password).insist()
+    assert page.status == 422
+    assert sentence in page.text

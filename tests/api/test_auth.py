@@ -20,7 +20,12 @@ from webapp.permissions import Role
 def test_a_program_signs_in_and_learns_who_it_is(integrator: Program, cast: Cast) -> None:
     me = integrator.get("/auth/me").get_json()
     assert me["email"] == cast.integrator.email
-    assert me["permissions"] == ["transaction:create", "transaction:read", "transaction:update"]
+    assert me["permissions"] == [
+        "transaction:create",
+        "transaction:read",
+        "transaction:update",
+        "webhook:manage",
+    ]
 
 
 def test_the_token_carries_the_claims_of_the_contract(integrator: Program) -> None:
@@ -116,7 +121,7 @@ def app_key(app: Flask) -> bytes:
     """The key that the application signs with."""
     from webapp.api import auth
 
-    return auth._key(app.config["SETTINGS"])
+    return auth.signing_key(app.config["SETTINGS"].secret_key)
 
 
 def test_the_browsers_session_opens_nothing(cashier: Browser) -> None:

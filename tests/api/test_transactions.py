@@ -11,6 +11,7 @@ from tests.support import payments
 from tests.support.bank import FakeGateway, answer, movement
 from tests.support.people import Cast
 from tests.support.programs import Program, payment
+from tests.support.threads import together
 from webapp.banking.gateway import BankUnavailable
 from webapp.transactions import queries
 
@@ -269,6 +270,30 @@ def test_a_supervisor_decides_and_never_their_own(
     again = supervisor_program.post(f"{path}/review", decision)
     assert again.status_code == 409
     assert cast.supervisor.full_name in again.get_json()["detail"]
+
+
+def test_a_decision_respects_the_version_that_the_supervisor_read(
+    supervisor_program: Program, bank: FakeGateway, cast: Cast
+) -> None:
+    theirs = payments.logged(cast.cashier)
+    path = f"/transactions/{theirs.transaction_id}"
+    before = supervisor_program.get(path).headers["ETag"]
+    bank.will_answer(answer(movement(theirs, phone="04160000000")))
+    assert supervisor_program.get(f"{path}/status").get_json()["status"] == "TO_REVIEW"
+    decision = {"decision": "approve", "reason": "Visto"}
+    stale = supervisor_program.post(f"{path}/review", decision, headers={"If-Match": before})
+    assert stale.status_code == 412
+    now = supervisor_program.get(path).headers["ETag"]
+    decided = supervisor_program.post(f"{path}/review", decision, headers={"If-Match": now})
+    assert decided.get_json()["status"] == "COMPLETED"
+
+
+def test_the_same_payment_sent_by_many_at_once_is_one(app: Flask, integrator: Program) -> None:
+    sent = payment()
+    answers = together(app, [lambda: integrator.post("/transactions", sent)] * 20)
+    statuses = sorted(answer.status_code for answer in answers)
+    assert statuses == [200] * 19 + [201]
+    assert len({answer.get_json()["id"] for answer in answers}) == 1
 
 
 def test_four_eyes_hold_for_programs_too(

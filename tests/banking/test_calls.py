@@ -211,13 +211,14 @@ def test_neither_rows_nor_logs_hold_a_secret(app: Flask, cast: Cast, tmp_path, c
     shown = capsys.readouterr()
     everything = kept + shown.out + shown.err + caplog.text
     assert "/transactions/" in kept
-    for secret in (SECRET, "the-token-itself", "Bearer"):
+    assert "Bearer •••" in kept
+    for secret in (SECRET, "the-token-itself"):
         assert secret not in everything
 
 
 @responses.activate
 def test_a_repeat_is_a_call_and_counts(app: Flask, cast: Cast, tmp_path, monkeypatch):
-    monkeypatch.setattr("webapp.banking.banesco_status.RETRY_WAIT", (0.0, 10.0))
+    monkeypatch.setattr("webapp.banking.conversation.RETRY_WAIT", (0.0, 10.0))
     responses.post(AUTH_URL, json={"access_token": "t"})
     transaction = payments.logged(cast.cashier)
     responses.get(f"{API_URL}/transactions/{transaction.reference}", status=500)

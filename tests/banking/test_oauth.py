@@ -18,7 +18,7 @@ from webapp.banking.gateway import (
     Outcome,
 )
 from webapp.banking.http import BankHttp
-from webapp.banking.oauth import REFRESH_BEFORE, TokenSource
+from webapp.banking.oauth import REFRESH_BEFORE, REFUSED_FOR, Elsewhere, TokenSource
 
 
 class Timer:
@@ -60,15 +60,18 @@ def make(tmp_path, timer):
     return source
 
 
+JSON = {"Content-Type": "application/json"}
+
+
 def hand_out(bank: responses.RequestsMock, *, expires_in: object = 300) -> None:
     """The bank gives token-1, token-2, …"""
     numbers = iter(range(1, 1000))
 
     def give(request):
         lifetime = {} if expires_in is None else {"expires_in": expires_in}
-        return 200, {}, json.dumps({"access_token": f"token-{next(numbers)}", **lifetime})
+        return 200, JSON, json.dumps({"access_token": f"token-{next(numbers)}", **lifetime})
 
-    bank.add_callback(responses.POST, AUTH_URL, callback=give)
+    bank.add_callback(responses.POST, AUTH_URL, callback=give, content_type=None)
 
 
 def test_the_form_of_client_credentials_is_sent(bank, make, calls):
@@ -172,3 +175,51 @@ def test_the_record_of_a_token_call_holds_neither_secret_nor_token(bank, make, c
     (record,) = calls.of("token")
     assert record.outcome is Outcome.TOKEN
     assert SECRET not in repr(record) and "token-1" not in repr(record)
+
+
+def test_refused_credentials_are_not_tried_again_for_a_minute_by_anybody(bank, make, calls, timer):
+    bank.post(AUTH_URL, status=401, json={"error": "invalid_client"})
+    source, another = make(), make()
+    for one in (source, another, source):
+        with pytest.raises(BankRefusedUs, match="HTTP 401"):
+            one.token(calls=calls, seconds=5)
+    assert len(bank.calls) == 1
+    timer.now += REFUSED_FOR + 1
+    with pytest.raises(BankRefusedUs):
+        another.token(calls=calls, seconds=5)
+    assert len(bank.calls) == 2
+
+
+@pytest.mark.parametrize(("environment", "other"), [("qa", "production"), ("production", "qa")])
+def test_credentials_filed_under_the_wrong_environment_are_recognised(
+    bank, tmp_path, calls, environment, other
+):
+    there = "https://other.bank.test/token"
+    bank.post(AUTH_URL, status=401, json={"error": "invalid_client"})
+    bank.post(there, json={"access_token": "a-token-of-the-other", "expires_in": 300})
+    source = TokenSource(
+        access(environment=environment),
+        http=BankHttp(),
+        cache=SimpleCache(),
+        lock_folder=tmp_path,
+        elsewhere=Elsewhere(other, there),
+    )
+    with pytest.raises(BankRefusedUs, match=f"{other} accepts these credentials"):
+        source.token(calls=calls, seconds=5)
+    assert len(calls.of("token")) == 2
+    assert "a-token-of-the-other" not in repr(calls.records)
+
+
+def test_credentials_that_fit_nowhere_are_just_wrong(bank, tmp_path, calls):
+    bank.post(AUTH_URL, status=400, json={"error": "invalid_client"})
+    bank.post("https://other.bank.test/token", status=503)
+    source = TokenSource(
+        access(),
+        http=BankHttp(),
+        cache=SimpleCache(),
+        lock_folder=tmp_path,
+        elsewhere=Elsewhere("production", "https://other.bank.test/token"),
+    )
+    with pytest.raises(BankRefusedUs) as refused:
+        source.token(calls=calls, seconds=5)
+    assert refused.value.detail == "token: HTTP 400"

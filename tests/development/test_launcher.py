@@ -70,8 +70,8 @@ def test_refusals_end_with_one_line_and_no_traceback(monkeypatch, capsys):
 def test_another_sandbox_port_is_chosen_when_the_usual_one_is_taken(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setattr(launcher, "SANDBOX_PORT", taken.getsockname()[1])
-        assert launcher._sandbox_port() != launcher.SANDBOX_PORT
-    assert launcher._sandbox_port() == launcher.SANDBOX_PORT
+        assert launcher._sandbox_port({}) != launcher.SANDBOX_PORT
+    assert launcher._sandbox_port({}) == launcher.SANDBOX_PORT
 
 
 def test_children_are_pointed_at_the_sandbox_unless_the_settings_say_otherwise():

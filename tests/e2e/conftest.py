@@ -47,3 +47,9 @@ def other_cashier(visitor: Any) -> Visitor:
 def supervisor(visitor: Any) -> Visitor:
     signed_in: Visitor = visitor("supervisora")
     return signed_in
+
+
+@pytest.fixture(scope="session")
+def admin(visitor: Any) -> Visitor:
+    signed_in: Visitor = visitor("admin")
+    return signed_in

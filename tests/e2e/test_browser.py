@@ -314,6 +314,33 @@ def test_every_page_suits_everybody(
     assert found == []
 
 
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_administrations_pages_suit_everybody(
+    open_page: Opener, admin: Visitor, size: str, scheme: str
+) -> None:
+    page = open_page(admin, size=size, color_scheme=scheme, reduced_motion="reduce")
+    look = f"{size}-{scheme}"
+    page.goto("/admin/users?q=nadie+se+llama+asi")
+    found = faults(page, "users not found", look)
+    page.goto("/admin/users/new")
+    page.get_by_role("button", name="Crear usuario").click()
+    expect(page.get_by_role("alert")).to_be_focused()
+    found += faults(page, "new user with errors", look)
+    page.goto("/admin/users")
+    found += faults(page, "users", look)
+    page.get_by_role("link", name="Sistema HIS").click()
+    page.get_by_text("Crear una llave").click()
+    page.get_by_label("Nombre de la llave").fill(f"Prueba {look}")
+    page.get_by_role("button", name="Crear llave").click()
+    expect(page.locator("#new-key")).to_contain_text("amp_")
+    found += faults(page, "new key", look)
+    page.get_by_role("link", name="Sistema HIS").click()
+    page.get_by_text("Crear una llave").click()
+    found += faults(page, "user", look)
+    assert found == []
+
+
 def faults(page: Page, name: str, look: str) -> list[str]:
     """What axe finds, and sideways scroll."""
     if PICTURES:

@@ -10,9 +10,11 @@ from typing import Any
 
 from cachelib import SimpleCache
 
+from webapp.banking.banesco_confirmation import BanescoConfirmation, Device
 from webapp.banking.banesco_status import BanescoStatus
 from webapp.banking.calls import CallPolicy
 from webapp.banking.connection import BankConnection
+from webapp.banking.conversation import Conversation
 from webapp.banking.gateway import BankError, BankType, CallRecord, Claim
 from webapp.banking.http import BankHttp
 from webapp.banking.oauth import TokenSource
@@ -41,7 +43,24 @@ def gateway(folder: Path, *, timeout: float = 5, **changes: str) -> BanescoStatu
     http = BankHttp()
     reach = access(**changes)
     tokens = TokenSource(reach, http=http, cache=SimpleCache(), lock_folder=folder)
-    return BanescoStatus(api_url=reach.api_url, tokens=tokens, http=http, timeout=timeout)
+    conversation = Conversation(tokens=tokens, http=http, timeout=timeout)
+    return BanescoStatus(api_url=reach.api_url, conversation=conversation)
+
+
+ACCOUNT = "01340000000000008514"
+
+
+def confirmation(folder: Path, *, timeout: float = 5, **changes: str) -> BanescoConfirmation:
+    """The adapter of the other dialect."""
+    http = BankHttp()
+    reach = access(**changes)
+    tokens = TokenSource(reach, http=http, cache=SimpleCache(), lock_folder=folder)
+    return BanescoConfirmation(
+        url=reach.api_url,
+        account=ACCOUNT,
+        device=Device("areamedica-pagos", "127.0.0.1"),
+        conversation=Conversation(tokens=tokens, http=http, timeout=timeout),
+    )
 
 
 def connection(

@@ -62,7 +62,7 @@ class FakeGateway:
         """What it says from now on."""
         self._answers = deque(answers)
 
-    def requirements(self, bank: BankType) -> Requirements:
+    def requirements(self, bank: BankType, payer_bank: str | None = None) -> Requirements:
         return Requirements(reference_digits=(9, 9))
 
     def ask(self, claim: Claim, *, calls: CallLog, seconds: float, attempts: int) -> BankAnswer:

@@ -10,6 +10,7 @@ from sqlalchemy import inspect, select, text, update
 
 from tests.support import payments
 from tests.support.bank import FakeGateway, answer, movement
+from tests.support.pages import Browser
 from tests.support.people import Cast
 from tests.support.threads import together
 from webapp import clock
@@ -283,3 +284,23 @@ def test_a_worker_skips_what_another_is_taking_at_this_moment(app: Flask, cast: 
         asked = checking.claim_due(lease=LEASE)
         assert asked is not None and asked.row_id == second.id
         assert checking.claim_due(lease=LEASE) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "whose"),
+    [
+        (BankUnavailable("HTTP 503"), "Banesco no respondió"),
+        (BankRateLimited("HTTP 429", retry_after=30), "Banesco pide esperar"),
+        (BankUnreadable("garbage"), "algo que no se entiende"),
+        (BankRefusedUs("HTTP 401"), "un problema de nuestra conexión, no de este pago"),
+    ],
+)
+def test_who_asks_is_told_whose_fault_the_silence_is(
+    cast: Cast, cashier: Browser, bank, error, whose
+):
+    payment = payments.logged(cast.cashier)
+    bank.will_answer(error)
+    page = cashier.post(f"/transactions/{payment.transaction_id}/check", {}, htmx=True)
+    assert page.status == 200
+    assert whose in page.text
+    assert "este pago" in page.text

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from decimal import Decimal
 
 import pytest
+import requests
 from flask import Flask
+from prometheus_client import start_http_server as real
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
@@ -26,7 +29,7 @@ from webapp.transactions.worker import Worker
 
 @pytest.fixture
 def clerk(app: Flask, bank: FakeGateway) -> Worker:
-    return Worker(app=app, bank=app.extensions["bank"])
+    return Worker(app=app, bank=app.extensions["bank"], sender=app.extensions["webhooks"])
 
 
 def make_all_due() -> None:
@@ -78,7 +81,7 @@ def test_two_workers_never_ask_about_one_payment_at_the_same_time(
     app: Flask, cast: Cast, bank, clerk
 ):
     made = [payments.logged(cast.cashier) for _ in range(8)]
-    other = Worker(app=app, bank=clerk.bank)
+    other = Worker(app=app, bank=clerk.bank, sender=clerk.sender)
     done = together(app, [clerk.run_once, other.run_once])
     assert sum(number for number in done if isinstance(number, int)) == 8
     assert sorted(claim.reference for claim in bank.claims) == sorted(p.reference for p in made)
@@ -138,3 +141,24 @@ def test_the_command_says_how_many_it_checked(app: Flask, cast: Cast, bank):
     payments.logged(cast.cashier)
     result = app.test_cli_runner().invoke(args=["worker", "--once"])
     assert result.output.splitlines()[-1] == "1 checked"
+
+
+def test_it_answers_metrics_where_a_port_is_set(app: Flask, clerk, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    changed = app.config["SETTINGS"].model_copy(update={"prometheus_port": port})
+    monkeypatch.setitem(app.config, "SETTINGS", changed)
+    served = []
+    monkeypatch.setattr(
+        worker, "start_http_server", lambda *given, **more: served.append(real(*given, **more))
+    )
+    clerk.stopping.set()
+    clerk.run()
+    server, thread = served[0]
+    try:
+        text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert "banesco_api_calls_total" in text

@@ -7,9 +7,11 @@ import sys
 import click
 from flask.cli import AppGroup
 
-from webapp.accounts import service
+from webapp.accounts import api_keys, queries, service
 from webapp.errors import DomainError
-from webapp.permissions import Role
+from webapp.permissions import SYSTEM, Permission, Role
+from webapp.text import is_storable
+from webapp.words import gettext as _
 
 users = AppGroup("users", help="The people and programs that use the product.")
 
@@ -30,6 +32,39 @@ def create(email: str, full_name: str, role: str, password_stdin: bool) -> None:
             email=email, full_name=full_name, password=password, role=Role(role)
         )
     except DomainError as refusal:
-        sentences = [text for texts in refusal.errors.values() for text in texts]
-        raise click.ClickException(" ".join(map(str, sentences)) or str(refusal.sentence)) from None
+        raise _in_words(refusal) from None
     click.echo(f"{user.email} ({role})")
+
+
+@users.command("api-key")
+@click.argument("email")
+@click.option("--name", required=True, help="Which program will use the key.")
+@click.option("--days", default=api_keys.DEFAULT_DAYS, show_default=True, help="Until it expires.")
+@click.option(
+    "--permission",
+    "permissions",
+    multiple=True,
+    type=click.Choice([permission.value for permission in Permission]),
+    help="What the key may do; once for each. Default: all that the user may do now.",
+)
+def api_key(email: str, name: str, days: int, permissions: tuple[str, ...]) -> None:
+    """Make a key with which a program acts as the user, and print it: once."""
+    user = queries.user_by_email(email) if is_storable(email) else None
+    if user is None:
+        raise click.ClickException(_("No hay ningún usuario con ese correo."))
+    try:
+        issued = api_keys.issue(
+            actor=SYSTEM,
+            user_id=user.id,
+            name=name,
+            permissions=frozenset(map(Permission, permissions)) if permissions else None,
+            expires_in_days=days,
+        )
+    except DomainError as refusal:
+        raise _in_words(refusal) from None
+    click.echo(issued.secret)
+
+
+def _in_words(refusal: DomainError) -> click.ClickException:
+    sentences = [text for texts in refusal.errors.values() for text in texts]
+    return click.ClickException(" ".join(map(str, sentences)) or str(refusal.sentence))

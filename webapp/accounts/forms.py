@@ -1,11 +1,28 @@
-"""The sign-in form."""
+"""Forms of the sign-in and of the administration of users and keys."""
 
 from __future__ import annotations
 
-from flask_wtf import FlaskForm
-from wtforms import HiddenField, PasswordField, StringField
-from wtforms.validators import DataRequired, Length
+from typing import Any
 
+from flask_wtf import FlaskForm
+from wtforms import (
+    Form,
+    HiddenField,
+    PasswordField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+)
+from wtforms.fields import SelectChoice
+from wtforms.validators import DataRequired, Length, StopValidation
+from wtforms.widgets import CheckboxInput
+
+from webapp.accounts import api_keys, wording
+from webapp.accounts.queries import UserFilter
+from webapp.errors import DomainError
+from webapp.permissions import Permission, Role
+from webapp.text import is_storable
+from webapp.words import gettext as _
 from webapp.words import lazy_gettext as _l
 
 
@@ -14,12 +31,172 @@ class LoginForm(FlaskForm):
 
     email = StringField(
         _l("Correo"),
-        validators=[DataRequired(_l("Escriba su correo.")), Length(max=255)],
+        validators=[
+            DataRequired(_l("Escriba su correo.")),
+            Length(max=255, message=_l("El correo es demasiado largo.")),
+        ],
         render_kw={"autocomplete": "username", "inputmode": "email"},
     )
     password = PasswordField(
         _l("Contraseña"),
-        validators=[DataRequired(_l("Escriba su contraseña.")), Length(max=1024)],
+        validators=[
+            DataRequired(_l("Escriba su contraseña.")),
+            Length(max=1024, message=_l("La contraseña es demasiado larga.")),
+        ],
         render_kw={"autocomplete": "current-password"},
     )
     next = HiddenField()
+
+
+class Choice(SelectField):
+    """One of a few; what is none of them is refused in our words."""
+
+    def pre_validate(self, form: Form) -> None:
+        if self.data not in [choice.value for choice in self.choices]:
+            raise StopValidation(_("Elija una de las opciones."))
+
+
+class Checkboxes(SelectMultipleField):
+    """Any of a few, as check boxes; what is none of them is refused in our words."""
+
+    option_widget = CheckboxInput()
+
+    def pre_validate(self, form: Form) -> None:
+        known = {choice.value for choice in self.choices}
+        if not set(self.data or []) <= known:
+            raise StopValidation(_("Elija una de las opciones."))
+
+
+def _roles() -> list[SelectChoice]:
+    return [SelectChoice(role.value, words) for role, words in wording.ROLES.items()]
+
+
+def _permissions() -> list[SelectChoice]:
+    return [SelectChoice(item.value, words) for item, words in wording.PERMISSIONS.items()]
+
+
+def _role_filter() -> list[SelectChoice]:
+    return [SelectChoice("", _l("Todos")), *_roles()]
+
+
+def _activity_filter() -> list[SelectChoice]:
+    return [
+        SelectChoice("", _l("Todos")),
+        SelectChoice("true", _l("Activos")),
+        SelectChoice("false", _l("Inactivos")),
+    ]
+
+
+def _storable(form: Form, field: Any) -> None:
+    if not is_storable(field.data or ""):
+        raise StopValidation(_("Este texto tiene caracteres que no se pueden buscar."))
+
+
+class UserFilterForm(Form):
+    """What the list of users is narrowed by."""
+
+    q = StringField(
+        _l("Nombre o correo"),
+        validators=[Length(max=255, message=_l("El texto es demasiado largo.")), _storable],
+    )
+    role = Choice(_l("Rol"), choices=_role_filter, default="")
+    is_active = Choice(_l("Actividad"), choices=_activity_filter, default="")
+
+    def wanted(self) -> UserFilter:
+        """The filter that was asked for."""
+        return UserFilter(
+            text=(self.q.data or "").strip(),
+            role=Role(self.role.data) if self.role.data else None,
+            is_active={"true": True, "false": False}.get(self.is_active.data),
+        )
+
+
+class Refusable(FlaskForm):
+    """A form that shows a service's refusal beside the fields that it names."""
+
+    def show(self, refusal: DomainError) -> None:
+        """Put each sentence beside its field; what has no field stands above the form."""
+        for name, sentences in refusal.errors.items():
+            if name in self:
+                self[name].errors = [*self[name].errors, *sentences]
+            else:
+                self.form_errors.extend(sentences)
+        if not refusal.errors:
+            self.form_errors.append(str(refusal.sentence))
+
+
+def _name() -> StringField:
+    return StringField(
+        _l("Nombre y apellido"),
+        validators=[DataRequired(_l("Escriba el nombre y el apellido (de 2 a 255 letras)."))],
+    )
+
+
+def _password() -> PasswordField:
+    return PasswordField(
+        _l("Contraseña nueva"),
+        description=_l("Al menos 8 caracteres. Désela en persona."),
+        validators=[DataRequired(_l("Escriba la contraseña nueva."))],
+    )
+
+
+class NewUserForm(Refusable):
+    """Somebody new, with the permissions of their role."""
+
+    full_name = _name()
+    email = StringField(
+        _l("Correo"), validators=[DataRequired(_l("Escriba un correo como nombre@clinica.com."))]
+    )
+    role = Choice(_l("Rol"), choices=_roles, description=_l("El rol da sus permisos."))
+    password = _password()
+
+
+class DetailsForm(Refusable):
+    """Name and role."""
+
+    full_name = _name()
+    role = Choice(
+        _l("Rol"), choices=_roles, description=_l("Un rol distinto da los permisos de ese rol.")
+    )
+
+
+class PermissionsForm(Refusable):
+    """What the user may do."""
+
+    permissions = Checkboxes(_l("Permisos"), choices=_permissions)
+
+    def chosen(self) -> frozenset[Permission]:
+        """The permissions that are checked."""
+        return frozenset(Permission(name) for name in self.permissions.data or [])
+
+
+class PasswordForm(Refusable):
+    """A new password for somebody."""
+
+    password = _password()
+
+
+class ActivityForm(Refusable):
+    """Active or not: the button that was pressed says which."""
+
+    is_active = HiddenField()
+
+
+class KeyForm(PermissionsForm):
+    """A key for a program."""
+
+    name = StringField(
+        _l("Nombre de la llave"),
+        description=_l("Qué programa la usará, como «Laboratorio»."),
+        validators=[DataRequired(_l("Escriba un nombre que diga quién usará la llave."))],
+    )
+    expires_in_days = Choice(
+        _l("Vence"),
+        default=str(api_keys.DEFAULT_DAYS),
+        choices=lambda: [
+            SelectChoice("30", _l("En 30 días")),
+            SelectChoice("90", _l("En 90 días")),
+            SelectChoice(str(api_keys.DEFAULT_DAYS), _l("En un año")),
+            SelectChoice(str(api_keys.MAX_DAYS), _l("En tres años")),
+        ],
+    )

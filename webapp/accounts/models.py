@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp import clock
@@ -95,7 +97,7 @@ class UserPermission(Base):
 
 
 class UserSession(Base):
-    """One sign-in: of a browser, or of a program (`refresh_hash` set). Ended rows open nothing."""
+    """One sign-in: of a browser, or of a program (with refresh tokens). Ended rows open nothing."""
 
     __tablename__ = "user_sessions"
     __table_args__ = (
@@ -111,10 +113,94 @@ class UserSession(Base):
         primary_key=True, default=uuid.uuid4, server_default=text("gen_random_uuid()")
     )
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    refresh_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
     last_seen_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
 
     user: Mapped[User] = relationship(lazy="raise")
+
+
+class RefreshToken(Base):
+    """A token that renews a session's access, once; used ones are kept, so that reuse is seen."""
+
+    __tablename__ = "refresh_tokens"
+    __table_args__ = (
+        Index("ix_refresh_tokens_session_id", "session_id"),
+        Index(
+            "uq_refresh_tokens_unused",
+            "session_id",
+            unique=True,
+            postgresql_where=text("used_at IS NULL"),
+        ),
+    )
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    session_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("user_sessions.id", ondelete="CASCADE")
+    )
+    created_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
+    used_at: Mapped[datetime | None]
+
+
+class ApiKey(Base):
+    """A machine's key: it acts as its user, within a scope; only the digest of the key is kept."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint("cardinality(permissions) > 0", name="scope_not_empty"),
+        CheckConstraint("expires_at > created_at", name="expires_later"),
+        Index("ix_api_keys_user_id", "user_id"),
+        Index(
+            "uq_api_keys_name_in_use",
+            "user_id",
+            "name",
+            unique=True,
+            postgresql_where=text("revoked_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(
+        primary_key=True, default=uuid.uuid4, server_default=text("gen_random_uuid()")
+    )
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(100))
+    prefix: Mapped[str] = mapped_column(String(20), unique=True)
+    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    permissions: Mapped[list[str]] = mapped_column(ARRAY(String(100)))
+    created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
+    expires_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    user: Mapped[User] = relationship(lazy="raise", foreign_keys=[user_id])
+
+    @property
+    def scope(self) -> frozenset[Permission]:
+        """What the key may do at most; what its user may do now limits it further."""
+        return frozenset(item for item in Permission if item.value in self.permissions)
+
+    @property
+    def is_expired(self) -> bool:
+        return self.expires_at <= clock.now()
+
+
+class AccountEvent(Base):
+    """What happened to a user, who did it and what changed; never a secret. Rows only come."""
+
+    __tablename__ = "account_events"
+    __table_args__ = (Index("ix_account_events_user_id_created_at", "user_id", "created_at"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(
+        primary_key=True, default=uuid.uuid4, server_default=text("gen_random_uuid()")
+    )
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    actor_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    action: Mapped[str] = mapped_column(String(40))
+    changes: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, default=dict, server_default=text("'{}'::jsonb")
+    )
+    created_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
+
+    actor: Mapped[User | None] = relationship(lazy="raise", foreign_keys=[actor_id])

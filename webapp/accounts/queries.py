@@ -1,20 +1,35 @@
-"""What the pages, the API and the command line read of users and sessions."""
+"""What the pages, the API and the command line read of users, sessions and keys."""
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import contains_eager, selectinload
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
 from webapp import clock
-from webapp.accounts.models import PermissionRow, User, UserPermission, UserSession
+from webapp.accounts.models import (
+    AccountEvent,
+    ApiKey,
+    PermissionRow,
+    RefreshToken,
+    User,
+    UserPermission,
+    UserSession,
+)
+from webapp.errors import NotFound
 from webapp.extensions import db
-from webapp.permissions import Actor
+from webapp.permissions import Actor, ActorType, Permission, Role
 
 ACTIVE_WITHIN = timedelta(minutes=15)
+
+
+def hash_token(token: str) -> str:
+    """What is stored of a random token or key: it cannot be turned back."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
 def _users() -> Select[User]:
@@ -35,17 +50,135 @@ def user_by_id(user_id: uuid.UUID) -> User | None:
     return db.session.scalar(_users().where(User.id == user_id))
 
 
-@dataclass(frozen=True)
-class SignedInUser:
-    """Whoever an open session belongs to: a snapshot, independent of any unit of work."""
+def find_user(user_id: uuid.UUID) -> User:
+    """The user with this id. Raises NotFound."""
+    user = user_by_id(user_id)
+    if user is None:
+        raise NotFound()
+    return user
 
-    session_id: uuid.UUID
+
+def locked_user(user_id: uuid.UUID) -> User:
+    """As `find_user`, freshly read and locked until the unit of work ends."""
+    user = db.session.scalar(
+        _users()
+        .where(User.id == user_id)
+        .with_for_update(key_share=True, of=User)
+        .execution_options(populate_existing=True)
+    )
+    if user is None:
+        raise NotFound()
+    return user
+
+
+def standing_password_hash(user_id: uuid.UUID) -> str | None:
+    """The hash of an active user as it stands now; it cannot change before the unit of work ends."""
+    return db.session.scalar(
+        select(User.password_hash)
+        .where(User.id == user_id, User.is_active, User.deleted_at.is_(None))
+        .with_for_update(read=True)
+    )
+
+
+@dataclass(frozen=True)
+class UserFilter:
+    """Which users are wanted; `text` is a part of the name or the e-mail."""
+
+    text: str = ""
+    role: Role | None = None
+    is_active: bool | None = None
+
+
+@dataclass(frozen=True)
+class UserPage:
+    """One page of users, each with the moment at which they or their keys were last seen."""
+
+    items: list[tuple[User, datetime | None]]
+    total: int
+    number: int
+    size: int
+
+    @property
+    def pages(self) -> int:
+        return max(-(-self.total // self.size), 1)
+
+
+def user_page(wanted: UserFilter, *, offset: int, size: int) -> UserPage:
+    """The users that are wanted, by name."""
+    conditions = _conditions(wanted)
+    total = db.session.scalar(
+        select(func.count()).select_from(User).where(User.deleted_at.is_(None), *conditions)
+    )
+    found = db.session.execute(
+        _users()
+        .add_columns(_last_seen())
+        .where(*conditions)
+        .order_by(func.lower(User.full_name), User.id)
+        .offset(offset)
+        .limit(size)
+    )
+    items = [(row[0], row[1]) for row in found]
+    return UserPage(items=items, total=total or 0, number=offset // size + 1, size=size)
+
+
+def last_seen(user_id: uuid.UUID) -> datetime | None:
+    """When the user, or one of their keys, was last seen."""
+    return db.session.scalar(select(_last_seen()).where(User.id == user_id))
+
+
+def _last_seen() -> ColumnElement[datetime | None]:
+    seen = (
+        select(func.max(UserSession.last_seen_at))
+        .where(UserSession.user_id == User.id)
+        .correlate(User)
+        .scalar_subquery()
+    )
+    used = (
+        select(func.max(ApiKey.last_used_at))
+        .where(ApiKey.user_id == User.id)
+        .correlate(User)
+        .scalar_subquery()
+    )
+    return func.greatest(seen, used)
+
+
+def _conditions(wanted: UserFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.text:
+        in_name = User.full_name.icontains(wanted.text, autoescape=True)
+        conditions.append(or_(in_name, User.email.icontains(wanted.text, autoescape=True)))
+    if wanted.role is not None:
+        conditions.append(User.role == wanted.role.value)
+    if wanted.is_active is not None:
+        conditions.append(User.is_active.is_(wanted.is_active))
+    return conditions
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whoever makes a request: a snapshot, independent of any unit of work."""
+
     user_id: uuid.UUID
     email: str
     full_name: str
     role: str
     actor: Actor
+
+
+@dataclass(frozen=True)
+class SignedInUser(Caller):
+    """Whoever an open session belongs to."""
+
+    session_id: uuid.UUID
     last_seen_at: datetime
+
+
+@dataclass(frozen=True)
+class KeyHolder(Caller):
+    """The user as whom a key acts; the actor may do what both the key and the user may."""
+
+    key_id: uuid.UUID
+    last_used_at: datetime | None
 
 
 def open_session(session_id: uuid.UUID) -> SignedInUser | None:
@@ -79,14 +212,120 @@ def open_session(session_id: uuid.UUID) -> SignedInUser | None:
     )
 
 
-def session_by_refresh(refresh_hash: str) -> UserSession | None:
-    """The session that this refresh token belongs to, open or not."""
-    return db.session.scalar(select(UserSession).where(UserSession.refresh_hash == refresh_hash))
+def locked_refresh_token(token_hash: str) -> RefreshToken | None:
+    """The refresh token with this digest, used or not; its session is locked first."""
+    session_id = db.session.scalar(
+        select(UserSession.id)
+        .join(RefreshToken, RefreshToken.session_id == UserSession.id)
+        .where(RefreshToken.token_hash == token_hash)
+        .with_for_update(key_share=True, of=UserSession)
+    )
+    if session_id is None:
+        return None
+    # A statement of its own: it sees what whoever held the lock before has committed.
+    return db.session.scalar(
+        select(RefreshToken)
+        .where(RefreshToken.token_hash == token_hash)
+        .execution_options(populate_existing=True)
+    )
+
+
+def key_holder(secret: str) -> KeyHolder | None:
+    """As whom this key acts, if it still opens something."""
+    found = db.session.scalar(
+        select(ApiKey)
+        .join(ApiKey.user)
+        .options(
+            contains_eager(ApiKey.user)
+            .selectinload(User.grants)
+            .joinedload(UserPermission.permission)
+        )
+        .where(
+            ApiKey.key_hash == hash_token(secret),
+            ApiKey.revoked_at.is_(None),
+            ApiKey.expires_at > clock.now(),
+            User.is_active,
+            User.deleted_at.is_(None),
+        )
+    )
+    if found is None:
+        return None
+    actor = Actor(
+        id=found.user_id,
+        name=found.user.full_name,
+        permissions=found.scope & found.user.permissions,
+        type=ActorType.EXTERNAL,
+    )
+    return KeyHolder(
+        key_id=found.id,
+        user_id=found.user_id,
+        email=found.user.email,
+        full_name=found.user.full_name,
+        role=found.user.role,
+        actor=actor,
+        last_used_at=found.last_used_at,
+    )
+
+
+def keys_of(user_id: uuid.UUID) -> list[ApiKey]:
+    """All keys of a user, the newest first; revoked ones too."""
+    return list(
+        db.session.scalars(
+            select(ApiKey)
+            .where(ApiKey.user_id == user_id)
+            .order_by(ApiKey.created_at.desc(), ApiKey.id)
+        )
+    )
+
+
+def events_of(user_id: uuid.UUID, *, most: int = 50) -> list[AccountEvent]:
+    """What happened to a user and who did it, the newest first."""
+    return list(
+        db.session.scalars(
+            select(AccountEvent)
+            .where(AccountEvent.user_id == user_id)
+            .options(joinedload(AccountEvent.actor))
+            .order_by(AccountEvent.created_at.desc(), AccountEvent.id)
+            .limit(most)
+        )
+    )
 
 
 def permission_rows(names: set[str]) -> list[PermissionRow]:
     """The rows of these permissions."""
     return list(db.session.scalars(select(PermissionRow).where(PermissionRow.name.in_(names))))
+
+
+def lock_administration() -> None:
+    """Wait until nobody else changes users: the row of `admin:access` is the lock."""
+    db.session.execute(
+        select(PermissionRow.id)
+        .where(PermissionRow.name == Permission.ADMIN_ACCESS.value)
+        .with_for_update(key_share=True)
+    )
+
+
+def is_administrator(user_id: uuid.UUID) -> bool:
+    """Is this an active user who holds `admin:access`?"""
+    return bool(db.session.scalar(select(exists(_administrators().where(User.id == user_id)))))
+
+
+def has_other_administrator(user_id: uuid.UUID) -> bool:
+    """Is there an active administrator besides this user?"""
+    return bool(db.session.scalar(select(exists(_administrators().where(User.id != user_id)))))
+
+
+def _administrators() -> Select[uuid.UUID]:
+    return (
+        select(User.id)
+        .join(UserPermission, UserPermission.user_id == User.id)
+        .join(UserPermission.permission)
+        .where(
+            PermissionRow.name == Permission.ADMIN_ACCESS.value,
+            User.is_active,
+            User.deleted_at.is_(None),
+        )
+    )
 
 
 def count_active(since: datetime | None = None) -> int:

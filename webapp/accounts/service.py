@@ -1,30 +1,37 @@
-"""Users are created, sign in and sign out: the only writer of the accounts' tables."""
+"""Users are created, sign in, renew their access and sign out."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import update
+import structlog
+from sqlalchemy import ColumnElement, CursorResult, delete, exists, or_, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from webapp import clock
-from webapp.accounts import passwords, queries
-from webapp.accounts.models import User, UserPermission, UserSession
-from webapp.accounts.queries import SignedInUser
+from webapp.accounts import passwords, queries, trail
+from webapp.accounts.models import RefreshToken, User, UserPermission, UserSession
+from webapp.accounts.queries import SignedInUser, hash_token
+from webapp.accounts.trail import AccountAction
 from webapp.errors import Conflict, Invalid, NotSignedIn
 from webapp.extensions import db
-from webapp.permissions import ROLE_PERMISSIONS, Permission, Role
+from webapp.permissions import ROLE_PERMISSIONS, SYSTEM, Actor, Permission, Role
 from webapp.text import is_storable
 from webapp.words import gettext as _
+from webapp.words import lazy_gettext as _l
+
+log = structlog.get_logger(__name__)
 
 _EMAIL = re.compile(r"[^@\s\x00]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _TOUCH_EVERY = timedelta(minutes=1)
 REFRESH_LIFETIME = timedelta(days=30)
+"""How long a program's sign-in can be renewed; renewing does not lengthen it."""
+_KEPT_AFTER_THE_END = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -45,14 +52,18 @@ def create_user(
     permissions: frozenset[Permission] | None = None,
     national_id: str | None = None,
     phone_number: str | None = None,
-    granted_by: uuid.UUID | None = None,
+    actor: Actor = SYSTEM,
 ) -> User:
     """Create a user with the permissions of the role, or with those given.
 
-    Raises Invalid with sentences by field, Conflict where the e-mail is taken.
+    The product itself creates whoever registers or is typed on the command line. Raises Forbidden
+    for anybody else without `admin:access`, Invalid with sentences by field, Conflict where the
+    e-mail is taken.
     """
+    if actor is not SYSTEM:
+        actor.require(Permission.ADMIN_ACCESS)
     email, full_name = email.strip().lower(), " ".join(full_name.split())
-    errors = _problems(email=email, full_name=full_name, password=password)
+    errors = problems(email=email, full_name=full_name, password=password)
     if errors:
         raise Invalid(errors=errors)
     user = User(
@@ -67,11 +78,18 @@ def create_user(
     )
     names = ROLE_PERMISSIONS[role] if permissions is None else permissions
     user.grants = [
-        UserPermission(permission=row, granted_by=granted_by)
+        UserPermission(permission=row, granted_by=actor.id)
         for row in queries.permission_rows({name.value for name in names})
     ]
     db.session.add(user)
     try:
+        db.session.flush()
+        trail.record(
+            user_id=user.id,
+            actor=actor,
+            action=AccountAction.CREATED,
+            changes={"role": role.value, "is_active": is_active, "permissions": sorted(names)},
+        )
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
@@ -79,23 +97,28 @@ def create_user(
     return user
 
 
-def _problems(*, email: str, full_name: str, password: str) -> dict[str, list[str]]:
-    problems: dict[str, list[str]] = {}
-    if len(email) > 255 or not is_storable(email) or not _EMAIL.fullmatch(email):
-        problems["email"] = [_("Escriba un correo como nombre@clinica.com.")]
-    if not 2 <= len(full_name) <= 255 or not full_name.isprintable():
-        problems["full_name"] = [_("Escriba el nombre y el apellido (de 2 a 255 letras).")]
-    if not passwords.MIN_LENGTH <= len(password) <= passwords.MAX_LENGTH or not is_storable(
-        password
+def problems(
+    *, email: str | None = None, full_name: str | None = None, password: str | None = None
+) -> dict[str, list[str]]:
+    """What is wrong with what is given of a user, in sentences by field."""
+    found: dict[str, list[str]] = {}
+    if email is not None and not (
+        len(email) <= 255 and is_storable(email) and _EMAIL.fullmatch(email)
     ):
-        problems["password"] = [
+        found["email"] = [_("Escriba un correo como nombre@clinica.com.")]
+    if full_name is not None and not (2 <= len(full_name) <= 255 and full_name.isprintable()):
+        found["full_name"] = [_("Escriba el nombre y el apellido (de 2 a 255 letras).")]
+    if password is not None and not (
+        passwords.MIN_LENGTH <= len(password) <= passwords.MAX_LENGTH and is_storable(password)
+    ):
+        found["password"] = [
             _(
                 "La contraseña debe tener entre %(least)s y %(most)s caracteres.",
                 least=passwords.MIN_LENGTH,
                 most=passwords.MAX_LENGTH,
             )
         ]
-    return problems
+    return found
 
 
 def authenticate(*, email: str, password: str) -> User:
@@ -109,80 +132,129 @@ def authenticate(*, email: str, password: str) -> User:
         password[: passwords.MAX_LENGTH + 1], user.password_hash if user else None
     )
     if user is None or not fits or not user.is_active:
-        raise NotSignedIn(
-            _("El correo o la contraseña no son correctos."), code="invalid_credentials"
-        )
+        raise _wrong_credentials()
     return user
 
 
+def _wrong_credentials() -> NotSignedIn:
+    return NotSignedIn(_("El correo o la contraseña no son correctos."), code="invalid_credentials")
+
+
 def open_session(*, user: User, lifetime: timedelta, refreshable: bool = False) -> OpenedSession:
-    """Begin a session; a refreshable one (of a program) can renew its access with a token."""
-    token = secrets.token_urlsafe(32) if refreshable else None
-    session = UserSession(
-        id=uuid.uuid4(),
-        user_id=user.id,
-        refresh_hash=hash_token(token) if token else None,
-        expires_at=clock.now() + lifetime,
-    )
+    """Begin a session; a refreshable one (of a program) can renew its access with a token.
+
+    Raises NotSignedIn where the password changed, or the user was deactivated, since `authenticate`.
+    """
+    if queries.standing_password_hash(user.id) != user.password_hash:
+        db.session.rollback()
+        raise _wrong_credentials()
+    session = UserSession(id=uuid.uuid4(), user_id=user.id, expires_at=clock.now() + lifetime)
     db.session.add(session)
+    db.session.flush()
+    token = _new_refresh_token(session.id) if refreshable else None
     db.session.commit()
     return OpenedSession(session=session, refresh_token=token)
+
+
+def _new_refresh_token(session_id: uuid.UUID) -> str:
+    token = secrets.token_urlsafe(32)
+    db.session.add(RefreshToken(token_hash=hash_token(token), session_id=session_id))
+    return token
+
+
+class TokenReused(NotSignedIn):
+    """A refresh token came a second time: two hold it, so neither keeps what it opened."""
+
+    code = "token_reused"
+    sentence = _l("Este token ya se usó, así que la sesión se cerró. Inicie sesión de nuevo.")
 
 
 def rotate_refresh(*, refresh_token: str) -> tuple[SignedInUser, str]:
     """Exchange a refresh token for a new one; the old one ends at once.
 
-    Raises NotSignedIn where the token opens nothing (any more).
+    A token works once. Whoever brings a used one, also one instant after another exchange, ends
+    the whole session with every token of it: TokenReused. Raises NotSignedIn where the token is
+    unknown or its session has ended.
     """
-    found = queries.session_by_refresh(hash_token(refresh_token))
-    session = queries.open_session(found.id) if found else None
-    if session is None:
+    token = queries.locked_refresh_token(hash_token(refresh_token))
+    if token is not None and token.used_at is not None:
+        _end_family(token.session_id)
+        raise TokenReused()
+    session = queries.open_session(token.session_id) if token else None
+    if token is None or session is None:
+        db.session.rollback()
         raise NotSignedIn(_("La sesión terminó. Inicie sesión de nuevo."), code="invalid_token")
-    fresh = secrets.token_urlsafe(32)
-    rotated = db.session.execute(
-        update(UserSession)
-        .where(
-            UserSession.id == session.session_id,
-            UserSession.refresh_hash == hash_token(refresh_token),
-        )
-        .values(refresh_hash=hash_token(fresh), last_seen_at=clock.now())
-    )
+    token.used_at = clock.now()
+    db.session.flush()
+    fresh = _new_refresh_token(session.session_id)
+    _note_seen(session.session_id)
     db.session.commit()
-    if rotated.rowcount != 1:  # type: ignore[attr-defined]
-        raise NotSignedIn(_("La sesión terminó. Inicie sesión de nuevo."), code="invalid_token")
     return session, fresh
+
+
+def _end_family(session_id: uuid.UUID) -> None:
+    session = db.session.get_one(UserSession, session_id)
+    if _end(UserSession.id == session_id):
+        log.warning("refresh_token_reused", session_id=str(session_id))
+        trail.record(
+            user_id=session.user_id, actor=SYSTEM, action=AccountAction.TOKEN_REUSED, changes={}
+        )
+    db.session.commit()
 
 
 def touch_session(*, signed_in: SignedInUser) -> None:
     """Remember that the session is in use, at most once a minute."""
     if clock.now() - signed_in.last_seen_at > _TOUCH_EVERY:
-        db.session.execute(
-            update(UserSession)
-            .where(UserSession.id == signed_in.session_id)
-            .values(last_seen_at=clock.now())
-        )
+        _note_seen(signed_in.session_id)
         db.session.commit()
+
+
+def _note_seen(session_id: uuid.UUID) -> None:
+    db.session.execute(
+        update(UserSession).where(UserSession.id == session_id).values(last_seen_at=clock.now())
+    )
 
 
 def close_session(*, session_id: uuid.UUID) -> None:
     """End one session: its cookie, access and refresh tokens open nothing from now on."""
     _end(UserSession.id == session_id)
-
-
-def close_all_sessions(*, user_id: uuid.UUID) -> None:
-    """End every session of a user: after a change of password, permissions, role or activity."""
-    _end(UserSession.user_id == user_id)
-
-
-def _end(condition: object) -> None:
-    db.session.execute(
-        update(UserSession)
-        .where(condition, UserSession.ended_at.is_(None))  # type: ignore[arg-type]
-        .values(ended_at=clock.now())
-    )
     db.session.commit()
 
 
-def hash_token(token: str) -> str:
-    """What is stored of a random token: it cannot be turned back."""
-    return hashlib.sha256(token.encode()).hexdigest()
+def close_all_sessions(*, user_id: uuid.UUID) -> None:
+    """End every session of a user."""
+    end_sessions_of(user_id)
+    db.session.commit()
+
+
+def end_sessions_of(user_id: uuid.UUID) -> None:
+    """As `close_all_sessions`, in the unit of work of the change that makes it necessary."""
+    _end(UserSession.user_id == user_id)
+
+
+def _end(condition: ColumnElement[bool]) -> int:
+    """End the sessions that are still open; returns how many."""
+    result = db.session.execute(
+        update(UserSession)
+        .where(condition, UserSession.ended_at.is_(None))
+        .values(ended_at=clock.now())
+    )
+    assert isinstance(result, CursorResult)  # noqa: S101 - an UPDATE always gives one
+    return result.rowcount
+
+
+def forget_ended_sessions() -> None:
+    """Delete sessions, with their refresh tokens, that opened nothing for a month.
+
+    The latest of each user stays: it says when they were last seen.
+    """
+    past = clock.now() - _KEPT_AFTER_THE_END
+    later = aliased(UserSession)
+    was_seen_later = exists().where(
+        later.user_id == UserSession.user_id, later.last_seen_at > UserSession.last_seen_at
+    )
+    over = or_(UserSession.expires_at < past, UserSession.ended_at < past)
+    db.session.execute(
+        delete(UserSession).where(over, was_seen_later).execution_options(synchronize_session=False)
+    )
+    db.session.commit()

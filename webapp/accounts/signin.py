@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, flash, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -14,6 +15,7 @@ from webapp.accounts import queries, service
 from webapp.accounts.models import User
 from webapp.accounts.queries import SignedInUser
 from webapp.config import Settings
+from webapp.errors import NotSignedIn
 from webapp.extensions import login_manager
 from webapp.permissions import Actor
 from webapp.words import gettext as _
@@ -52,23 +54,50 @@ class PagesGate:
         return signed_in.actor
 
     def turn_away(self) -> ResponseReturnValue:
+        if request.headers.get("HX-Request"):
+            target = url_for("accounts.login", next=_page_shown())
+            return Response(status=401, headers={"HX-Redirect": target})
         reads = request.method in ("GET", "HEAD")
         wanted = request.full_path.rstrip("?") if reads else ""
         target = url_for("accounts.login", next=wanted or None)
-        if request.headers.get("HX-Request"):
-            return Response(status=401, headers={"HX-Redirect": url_for("accounts.login")})
         if not reads:
             flash(_("Su sesión terminó y no se guardó nada. Inicie sesión de nuevo."), "info")
         return redirect(target, code=303)
 
 
+def _page_shown() -> str | None:
+    """The path of the page from which HTMX asks, where it is one of ours."""
+    try:
+        parts = urlsplit(request.headers.get("HX-Current-URL", ""))
+    except ValueError:
+        return None
+    if parts.netloc != request.host:
+        return None
+    return local_path(parts._replace(scheme="", netloc="", fragment="").geturl())
+
+
+def local_path(target: str | None) -> str | None:
+    """The target where it is a path of ours, else None: never another site, whatever a link said."""
+    try:
+        parts = urlsplit(target or "")
+    except ValueError:
+        return None
+    local = target and target.startswith("/") and not target.startswith(("//", "/\\"))
+    if not local or parts.scheme or parts.netloc or any(ord(c) < 32 for c in target or ""):
+        return None
+    return target
+
+
 def start(user: User) -> None:
-    """Sign the browser in as the user, in a new session."""
+    """Sign the browser in as the user, in a new session.
+
+    Raises NotSignedIn where the password changed, or the user was deactivated, in this very moment.
+    """
     settings: Settings = current_app.config["SETTINGS"]
     opened = service.open_session(user=user, lifetime=timedelta(hours=settings.session_hours))
     fresh = queries.open_session(opened.session.id)
-    if fresh is None:  # deactivated in this very moment
-        return
+    if fresh is None:
+        raise NotSignedIn()
     session.clear()  # nothing of before survives: no fixed session, no old form token
     session.permanent = True
     login_user(SignedIn(fresh))

@@ -6,14 +6,14 @@ from flask import Response, current_app, jsonify
 from flask.typing import ResponseReturnValue
 
 from webapp.accounts import queries, service
-from webapp.accounts.queries import SignedInUser
-from webapp.api import auth, reading, schemas
+from webapp.accounts.queries import KeyHolder, SignedInUser
+from webapp.api import access_schemas, auth, reading
 from webapp.api.blueprint import bp
-from webapp.api.contract import SIGN_IN_HEADERS, operation
+from webapp.api.contract import operation
 from webapp.config import Settings
-from webapp.errors import Forbidden, NotSignedIn
+from webapp.errors import Conflict, Forbidden, NotSignedIn
 from webapp.limits import failed_sign_ins
-from webapp.permissions import Permission, Role, public, signed_in
+from webapp.permissions import Role, public, signed_in
 from webapp.words import gettext as _
 
 
@@ -23,9 +23,10 @@ from webapp.words import gettext as _
     "register",
     "Ask for an account",
     tag="Access",
-    body=schemas.Register,
-    response_headers=SIGN_IN_HEADERS,
-    answers={201: schemas.UserOut, 403: None, 409: None},
+    body=access_schemas.Register,
+    counted=True,
+    codes={403: ("registration_closed",), 409: ("email_taken",)},
+    answers={201: access_schemas.UserOut},
 )
 @failed_sign_ins
 def register() -> ResponseReturnValue:
@@ -33,7 +34,7 @@ def register() -> ResponseReturnValue:
     settings: Settings = current_app.config["SETTINGS"]
     if settings.registration == "closed":
         raise Forbidden(_("El registro está cerrado."), code="registration_closed")
-    given = reading.body(schemas.Register)
+    given = reading.body(access_schemas.Register)
     at_once = settings.registration == "open"
     user = service.create_user(
         email=given.email,
@@ -45,15 +46,13 @@ def register() -> ResponseReturnValue:
         national_id=given.national_id,
         phone_number=given.phone_number,
     )
-    created = queries.user_by_id(user.id)
-    assert created is not None  # noqa: S101 - it was committed a moment ago
-    body = schemas.UserOut(
-        id=str(created.id),
-        email=created.email,
-        full_name=created.full_name,
-        role=Role(created.role),
-        is_active=created.is_active,
-        permissions=sorted(Permission(name) for name in created.permissions),
+    body = access_schemas.UserOut(
+        id=str(user.id),
+        email=user.email,
+        full_name=user.full_name,
+        role=Role(user.role),
+        is_active=user.is_active,
+        permissions=sorted(user.permissions),
     )
     return jsonify(body.model_dump()), 201
 
@@ -64,20 +63,23 @@ def register() -> ResponseReturnValue:
     "login",
     "Exchange e-mail and password for tokens",
     tag="Access",
-    body=schemas.Login,
-    response_headers=SIGN_IN_HEADERS,
-    answers={200: schemas.TokenOut, 401: None},
+    body=access_schemas.Login,
+    counted=True,
+    codes={401: ("invalid_credentials",)},
+    answers={200: access_schemas.TokenOut},
 )
 @failed_sign_ins
 def login() -> ResponseReturnValue:
     """Exchange e-mail and password for tokens."""
-    given = reading.body(schemas.Login)
+    given = reading.body(access_schemas.Login)
     try:
         user = service.authenticate(email=given.email, password=given.password)
+        opened = service.open_session(
+            user=user, lifetime=service.REFRESH_LIFETIME, refreshable=True
+        )
     except NotSignedIn as refusal:
         refusal.headers.update(auth.BEARER)
         raise
-    opened = service.open_session(user=user, lifetime=service.REFRESH_LIFETIME, refreshable=True)
     fresh = queries.open_session(opened.session.id)
     if fresh is None:
         raise NotSignedIn(headers=auth.BEARER)
@@ -90,14 +92,15 @@ def login() -> ResponseReturnValue:
     "refresh",
     "Exchange a refresh token for new tokens",
     tag="Access",
-    body=schemas.Refresh,
-    response_headers=SIGN_IN_HEADERS,
-    answers={200: schemas.TokenOut, 401: None},
+    body=access_schemas.Refresh,
+    counted=True,
+    codes={401: ("invalid_token", "token_reused")},
+    answers={200: access_schemas.TokenOut},
 )
 @failed_sign_ins
 def refresh() -> ResponseReturnValue:
-    """Exchange a refresh token for new tokens; the old one ends."""
-    given = reading.body(schemas.Refresh)
+    """Exchange a refresh token for new tokens; a used one ends the whole session."""
+    given = reading.body(access_schemas.Refresh)
     try:
         session, token = service.rotate_refresh(refresh_token=given.refresh_token)
     except NotSignedIn as refusal:
@@ -108,20 +111,32 @@ def refresh() -> ResponseReturnValue:
 
 @bp.post("/auth/logout", strict_slashes=False)
 @signed_in
-@operation("logout", "End the session and its tokens", tag="Access", answers={204: None})
+@operation(
+    "logout",
+    "End the session and its tokens",
+    tag="Access",
+    codes={409: ("key_has_no_session",)},
+    answers={204: None},
+)
 def logout() -> ResponseReturnValue:
     """End the session: its access and refresh tokens open nothing from now on."""
-    service.close_session(session_id=auth.current_user().session_id)
+    caller = auth.caller()
+    if isinstance(caller, KeyHolder):
+        raise Conflict(
+            _("Una llave para programas no inicia sesión: se revoca en administración."),
+            code="key_has_no_session",
+        )
+    service.close_session(session_id=caller.session_id)
     return Response(status=204)
 
 
 @bp.get("/auth/me", strict_slashes=False)
 @signed_in
-@operation("me", "Who the token belongs to", tag="Access", answers={200: schemas.UserOut})
+@operation("me", "Who the token belongs to", tag="Access", answers={200: access_schemas.UserOut})
 def me() -> ResponseReturnValue:
-    """Who the token belongs to."""
-    user = auth.current_user()
-    body = schemas.UserOut(
+    """As whom the token or key acts, and what it may do."""
+    user = auth.caller()
+    body = access_schemas.UserOut(
         id=str(user.user_id),
         email=user.email,
         full_name=user.full_name,
@@ -134,7 +149,7 @@ def me() -> ResponseReturnValue:
 
 def _tokens(session: SignedInUser, refresh_token: str) -> ResponseReturnValue:
     settings: Settings = current_app.config["SETTINGS"]
-    body = schemas.TokenOut(
+    body = access_schemas.TokenOut(
         access_token=auth.issue(session),
         expires_in=settings.access_token_expire_minutes * 60,
         refresh_token=refresh_token,

@@ -1,4 +1,7 @@
-"""Bearer tokens: short-lived JWTs (ERD 6.1) that name a session row, so that they end at once."""
+"""What programs bear: short-lived JWTs (ERD 6.1) that name a session row, so that they end at once,
+
+or keys for machines (`webapp.accounts.api_keys`).
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,15 @@ from flask import current_app, g, request
 from flask.typing import ResponseReturnValue
 
 from webapp import clock
-from webapp.accounts import queries, service
-from webapp.accounts.queries import SignedInUser
+from webapp.accounts import api_keys, queries, service
+from webapp.accounts.queries import KeyHolder, SignedInUser
 from webapp.config import Settings
 from webapp.errors import NotSignedIn, answer
 from webapp.permissions import Actor
 
 BEARER = {"WWW-Authenticate": 'Bearer realm="areamedica"'}
+TOKEN_TYPE = "at+jwt"  # noqa: S105
+"""The header `typ` of an access token (RFC 9068): no other token of ours is taken for one."""
 CLAIMS = ["sub", "sid", "exp", "iat", "jti"]
 
 
@@ -35,16 +40,34 @@ def issue(signed_in: SignedInUser) -> str:
         "exp": now + timedelta(minutes=settings.access_token_expire_minutes),
         "jti": uuid.uuid4().hex,
     }
-    return jwt.encode(claims, _key(settings), algorithm=settings.algorithm)
+    key = signing_key(settings.secret_key)
+    return jwt.encode(claims, key, algorithm=settings.algorithm, headers={"typ": TOKEN_TYPE})
 
 
 def read(token: str) -> dict[str, Any]:
-    """The claims of a token of ours that has not expired. Raises jwt.InvalidTokenError."""
+    """The claims of an access token of ours that has not expired, whichever of our keys signed it.
+
+    Raises jwt.InvalidTokenError.
+    """
     settings = _settings()
-    claims: dict[str, Any] = jwt.decode(
-        token, _key(settings), algorithms=[settings.algorithm], options={"require": CLAIMS}
-    )
-    return claims
+    for secret in settings.signing_keys:
+        try:
+            found = jwt.decode_complete(
+                token,
+                signing_key(secret),
+                algorithms=[settings.algorithm],
+                # Not `iat`: the clock of the machine that issued it may be a second ahead of ours.
+                options={"require": CLAIMS, "verify_iat": False},
+            )
+        except jwt.InvalidSignatureError:
+            continue
+        except RecursionError:  # a header of brackets within brackets
+            raise jwt.DecodeError("nested too deeply") from None
+        if found["header"].get("typ") != TOKEN_TYPE:
+            raise jwt.InvalidTokenError("not an access token")
+        claims: dict[str, Any] = found["payload"]
+        return claims
+    raise jwt.InvalidSignatureError("signed by none of our keys")
 
 
 def _settings() -> Settings:
@@ -52,28 +75,34 @@ def _settings() -> Settings:
     return settings
 
 
-def _key(settings: Settings) -> bytes:
-    # Derived, so that a token and a browser's cookie are never signed with the same key.
-    return hashlib.sha256(f"access-token:{settings.secret_key}".encode()).digest()
+def signing_key(secret: str) -> bytes:
+    """The key of access tokens: derived, so that it never signs a browser's cookie as well."""
+    return hashlib.sha256(f"access-token:{secret}".encode()).digest()
 
 
 class ApiGate:
-    """Programs are known by their bearer token alone."""
+    """Programs are known by what they bear: an access token or a key for machines."""
 
     def actor(self) -> Actor | None:
-        signed_in = self._signed_in()
-        if signed_in is None:
+        caller = self._caller()
+        if caller is None:
             return None
-        g.api_user = signed_in
-        service.touch_session(signed_in=signed_in)
-        return signed_in.actor
+        g.api_caller = caller
+        if isinstance(caller, KeyHolder):
+            api_keys.touch(holder=caller)
+        else:
+            service.touch_session(signed_in=caller)
+        return caller.actor
 
-    def _signed_in(self) -> SignedInUser | None:
+    def _caller(self) -> SignedInUser | KeyHolder | None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        token = token.strip()
         if scheme.lower() != "bearer" or not token:
             return None
+        if token.startswith(api_keys.MARK):
+            return queries.key_holder(token)
         try:
-            claims = read(token.strip())
+            claims = read(token)
             signed_in = queries.open_session(uuid.UUID(str(claims["sid"])))
         except (jwt.InvalidTokenError, ValueError):
             return None
@@ -83,7 +112,7 @@ class ApiGate:
         return answer(NotSignedIn(headers=BEARER, code="invalid_token"))
 
 
-def current_user() -> SignedInUser:
-    """Whoever the current request's token belongs to."""
-    signed_in: SignedInUser = g.api_user
-    return signed_in
+def caller() -> SignedInUser | KeyHolder:
+    """Whoever bears the current request's token or key."""
+    found: SignedInUser | KeyHolder = g.api_caller
+    return found

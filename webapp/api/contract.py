@@ -10,40 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 View = TypeVar("View", bound=Callable[..., Any])
-Answers = Mapping[int, "type[BaseModel] | None"]
+Answers = Mapping[int, "type[BaseModel] | tuple[type[BaseModel], ...] | None"]
 Schema = dict[str, Any]
-
-
-class ProblemError(BaseModel):
-    """One thing that is wrong with what was sent, in words for a person."""
-
-    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
-
-    field: str | None = None
-    """The field, with points between the levels: `customer.phone`."""
-    detail: str
-    pointer: str | None = None
-    """JSON Pointer (RFC 6901) into the body."""
-    parameter: str | None = None
-    code: str | None = None
-
-
-class Problem(BaseModel):
-    """Why a request was refused (RFC 9457). `code` is stable; `title` and `detail` are for people."""
-
-    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    request_id: str
-    """Also in `X-Request-ID`: name it when you ask for help."""
-    errors: list[ProblemError] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +41,7 @@ REFUSALS: Mapping[int, Refusal] = {
     412: Refusal(
         "PreconditionFailed", "`If-Match` names another version than the one that stands.", "version_mismatch"
     ),
-    413: Refusal("TooLarge", "The body is larger than 1 MiB.", "too_large"),
+    413: Refusal("TooLarge", "The body is larger than 1 MiB (of a batch, 2 MiB).", "too_large"),
     415: Refusal("UnsupportedMediaType", "The body is not `application/json`.", "unsupported_media_type"),
     422: Refusal("Invalid", "Fields are wrong; `errors` says which, and how they should look.", "invalid"),
     429: Refusal("TooManyRequests", "A limit is reached.", "too_many_requests", ("Retry-After",)),
@@ -80,7 +51,11 @@ REFUSALS: Mapping[int, Refusal] = {
 """Every refusal that the API knows; 405 (with `Allow`) comes from the router and belongs to no operation."""
 
 ALWAYS = (400, 429, 500, 503)
-WITH_BODY = (413, 415, 422)
+WRITING = (413,)
+"""Answers to every method but GET: a body may come where none is expected."""
+WITH_BODY = (415, 422)
+NEVER_KEPT = frozenset({401, 413, 429, 500, 503})
+"""Refusals that decide nothing: under the same `Idempotency-Key` the request is carried out anew."""
 
 RESPONSE_HEADERS: Mapping[str, Schema] = {
     "X-Request-ID": {
@@ -114,9 +89,19 @@ RESPONSE_HEADERS: Mapping[str, Schema] = {
         "example": '"default";q=5000;w=3600',
     },
     "Link": {
-        "description": "The neighbouring pages (RFC 8288): `next`, `prev`, `first`, `last`.",
+        "description": "Where the list goes on (RFC 8288): the same filter from `next_cursor` on; none after the last row.",
         "schema": {"type": "string"},
-        "example": '</api/v1/transactions?page=2>; rel="next"',
+        "example": '</api/v1/transactions?size=20&cursor=WzE3OTU1MjE2MDBd.c2lnbmVk>; rel="next"',
+    },
+    "Location": {
+        "description": "Where what was made can be read.",
+        "schema": {"type": "string"},
+        "example": "/api/v1/users/c56a4180-65aa-42ec-a945-5fd21dec0538",
+    },
+    "Content-Disposition": {
+        "description": "The name of the file.",
+        "schema": {"type": "string"},
+        "example": 'attachment; filename="transactions-2026-11-24.csv"',
     },
     "Idempotent-Replayed": {
         "description": "`true` where this is the kept answer to an earlier request with the same `Idempotency-Key`.",
@@ -141,16 +126,22 @@ RESPONSE_HEADERS: Mapping[str, Schema] = {
 }
 """Every header of an answer that means something to a program, by its name."""
 
-EVERYWHERE: tuple[str, ...] = ("X-Request-ID",)
+EVERYWHERE: tuple[str, ...] = ("X-Request-ID", "RateLimit", "RateLimit-Policy")
 """Headers of every answer."""
 
-SIGN_IN_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After")
+SIGN_IN_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 
 PARAMETERS: Mapping[str, Schema] = {
     "Idempotency-Key": {
         "in": "header",
-        "description": "Your own key of this request: repeated with the same key, it is carried out once.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        "description": "Your own key of this request: for a day, the same request with the same key is carried out once "
+        "and answered alike; another request with it is refused with 422.",
+        "schema": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "pattern": "^[!-~]([ -~]{0,253}[!-~])?$",
+        },
         "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
     },
     "If-Match": {
@@ -172,6 +163,21 @@ PARAMETERS: Mapping[str, Schema] = {
         "schema": {"type": "string", "minLength": 1, "maxLength": 100},
         "example": "HIS-2026-100124000",
     },
+    **{
+        name: {
+            "in": "path",
+            "required": True,
+            "description": about,
+            "schema": {"type": "string", "format": "uuid"},
+            "example": "0f8fad5b-d9cb-469f-a165-70867728950e",
+        }
+        for name, about in (
+            ("user_id", "The user's `id`."),
+            ("key_id", "The key's `id`."),
+            ("webhook_id", "The webhook's `id`."),
+            ("delivery_id", "The delivery's `id`: the `webhook-id` of its messages."),
+        )
+    },
 }
 """Every parameter that operations share, by its name."""
 
@@ -188,14 +194,19 @@ class Operation:
     body_required: bool = True
     query: type[BaseModel] | None = None
     """Its fields are the parameters of the query."""
-    request_headers: tuple[str, ...] = ()
+    codes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """The codes of docs/api-errors.md by status, where they are not the refusal's usual one."""
     response_headers: tuple[str, ...] = ()
-    media_types: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-    """Where a success is not `application/json`: its media types by status."""
+    """Of a success."""
+    counted: bool = False
+    """Failures count against the limit of sign-ins: its headers stand on every answer."""
+    sheet: str | None = None
+    """Where a success is `text/csv`: an example of it."""
     conditional: bool = False
     idempotent: bool = False
     versioned: bool = False
     paged: bool = False
+    cursored: bool = False
 
 
 def operation(
@@ -208,8 +219,10 @@ def operation(
 ) -> Callable[[View], View]:
     """Note on a view what it takes and answers; see `Operation` for the names in `more`.
 
-    `answers` maps a status to the model of its body (None: no body, or a refusal). `conditional` is for
-    If-None-Match, `versioned` for If-Match, `idempotent` for Idempotency-Key, `paged` for lists.
+    `answers` maps a status to the model of its body, or to several where it has one of several shapes (None:
+    no body, or a refusal); refusals that `codes` names need not stand there. `conditional` is for
+    If-None-Match, `versioned` for If-Match, `idempotent` for Idempotency-Key, `paged` for lists by numbers,
+    `cursored` for those that go on by cursor, too.
     """
     described = Operation(operation_id, summary, tag, answers, **more)
 

@@ -69,8 +69,7 @@ def _reason(text: str) -> str:
         raise PydanticCustomError("reason", "{sentence}", {"sentence": str(sentence)}) from None
 
 
-AnyDay = Annotated[date, BeforeValidator(_day)]
-Day = Annotated[AnyDay, WithJsonSchema(formats.DAY)]
+Day = Annotated[date, BeforeValidator(_day), WithJsonSchema(formats.DAY)]
 Text = Annotated[str, Field(strict=True, max_length=1000)]
 Amount = Annotated[
     Decimal,
@@ -98,5 +97,7 @@ Email = Annotated[str, Field(strict=True, max_length=255), WithJsonSchema(format
 Password = Annotated[
     str, Field(strict=True, max_length=1024), StringConstraints(strip_whitespace=False)
 ]
+NewPassword = Annotated[Password, WithJsonSchema(formats.PASSWORD)]
+PersonName = Annotated[str, Field(strict=True, max_length=255), WithJsonSchema(formats.PERSON_NAME)]
 Id = Annotated[str, WithJsonSchema(formats.UUID)]
 StoredAmount = Annotated[str, WithJsonSchema(formats.STORED_AMOUNT)]

@@ -5,6 +5,7 @@ Spellings that are accepted beyond these (separators in phones and ids) are name
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from webapp.accounts import passwords
@@ -12,6 +13,21 @@ from webapp.transactions import identifiers
 from webapp.transactions.moves import MAX_REASON
 
 Schema = dict[str, Any]
+
+
+def never_null(*names: str, **more: Any) -> Callable[[Schema], None]:
+    """Publish these fields as what may be left out, but not emptied; `more` is added to the schema."""
+
+    def refine(schema: Schema) -> None:
+        schema.update(more)
+        for given in schema["properties"].values():
+            given.pop("default", None)
+        for name in names:
+            given = schema["properties"][name]
+            (kept,) = [part for part in given.pop("anyOf") if part.get("type") != "null"]
+            given.update({**kept, **given})
+
+    return refine
 
 
 def _text(pattern: str | None, description: str, *examples: str, **more: Any) -> Schema:
@@ -27,7 +43,10 @@ def _text(pattern: str | None, description: str, *examples: str, **more: Any) ->
 
 _PREFIX = "4(?:12|14|16|22|24|26)"
 # White space that is trimmed and that \s does not name everywhere.
-_TRIMMED = r"[\s\u001c-\u001f\u0085]*"
+_BLANK = r"\s\u001c-\u001f\u0085"
+_TRIMMED = f"[{_BLANK}]*"
+_SEEN = r"\p{L}\p{M}\p{N}\p{P}\p{S}"
+"""What is printable, but for the space."""
 
 PHONE = _text(
     rf"^(?:(?:\+|00)?58)?0?{_PREFIX}[0-9]{{7}}$",
@@ -90,8 +109,23 @@ EMAIL = _text(
     "nueva@clinica.com",
     maxLength=255,
 )
+SEARCH = _text(r"^[^\u0000]*$", "A part of a name or e-mail.", "rosa", maxLength=255)
+KEY_NAME = _text(
+    rf"^{_TRIMMED}[{_SEEN}][{_SEEN}{_BLANK}]*$",
+    "Which program has the key; unique among the user's keys in use.",
+    "HIS, servidor 2",
+    maxLength=100,
+)
+WEBHOOK_URL = _text(
+    r"^[Hh][Tt][Tt][Pp][Ss]://(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9_-]+(?::[1-9][0-9]{0,3})?"
+    r"(?:[/?][!-\"$-\[\]-~]*)?$",
+    "Where messages are sent: https, without user, password or fragment; its name must lead to public addresses.",
+    "https://his.clinica.com/pagos",
+    maxLength=2000,
+)
+DESCRIPTION = _text(r"^[^\u0000]*$", "Your own note.", "HIS", maxLength=200)
 PERSON_NAME = _text(
-    r"^[\p{L}][\p{L} '.\-]*\p{L}$",
+    rf"^{_TRIMMED}[{_SEEN}][{_SEEN}{_BLANK}]*[{_SEEN}]{_TRIMMED}$",
     "Name and surname of the user.",
     "Nueva Persona",
     maxLength=255,
@@ -109,6 +143,7 @@ UUID: Schema = {
     "format": "uuid",
     "examples": ["0f8fad5b-d9cb-469f-a165-70867728950e"],
 }
+MOMENT: Schema = {"type": "string", "format": "date-time"}
 STORED_PHONE: Schema = {"type": "string", "pattern": f"^0{_PREFIX}[0-9]{{7}}$"}
 STORED_NATIONAL_ID: Schema = {"type": "string", "pattern": "^[VE][0-9]{4,8}$"}
 STORED_AMOUNT: Schema = {"type": "string", "pattern": r"^[0-9]{1,16}\.[0-9]{2}$"}

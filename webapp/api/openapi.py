@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flask import Flask
@@ -17,18 +17,22 @@ from webapp import errors
 from webapp.api.contract import (
     ALWAYS,
     EVERYWHERE,
+    NEVER_KEPT,
     PARAMETERS,
     REFUSALS,
     RESPONSE_HEADERS,
+    SIGN_IN_HEADERS,
     WITH_BODY,
+    WRITING,
     Operation,
-    Problem,
     operation_of,
 )
-from webapp.api.reading import DEFAULT_SIZE, MAX_OFFSET, MAX_PAGE, MAX_SIZE
+from webapp.api.listing import DEFAULT_SIZE, MAX_OFFSET, MAX_SIZE
+from webapp.api.problems import Problem
 from webapp.banking.connection import BankConnection
 from webapp.banking.gateway import BankType, Requirements
 from webapp.permissions import Access, access_of
+from webapp.transactions import identifiers
 
 Schema = dict[str, Any]
 
@@ -37,17 +41,32 @@ REF = "#/components/schemas/{model}"
 DESCRIPTION = """\
 Payments of the clinic by bank transfer or pago móvil, checked against Banesco.
 
-Sign in at `/api/v1/auth/login` and send the access token as `Authorization: Bearer …`. Money travels as decimal
-strings, moments as ISO 8601 with an offset, days as days of Caracas. Refusals are `application/problem+json`
-(RFC 9457) with a stable `code`. A method that a path does not know is 405 with `Allow`; every path also works
+Sign in at `/api/v1/auth/login` and send the access token as `Authorization: Bearer …`, or send a key that an administrator
+made for your program in the same way. Every request counts against a limit, told in `RateLimit`. Money travels as decimal strings, moments as ISO 8601 with an offset, days as days of Caracas. Refusals are `application/problem+json` (RFC 9457) with a stable
+`code`, and `errors` that name a JSON pointer or a parameter; bodies and queries with unknown fields are refused. A method that a path does not know is 405 with `Allow`; every path also works
 with a slash at its end. Sentences (`title`, `detail`) are Spanish, or English where `Accept-Language` prefers it.
 """
 TAGS = {
     "Access": "Sign in, renew and end access.",
     "Transactions": "Payments: log, read, correct, decide.",
+    "Webhooks": "Be told of what happens to payments (docs/webhooks.md).",
+    "Users": "Who uses the product, and what they may do: for administrators.",
+    "API keys": "Keys with which programs act as a user: for administrators.",
     "Contract": "This document.",
 }
 TRANSACTION_BODIES = ("CreateTransaction", "ChangeTransaction")
+BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An access token (a JWT of `/api/v1/auth/login`, good for 30 minutes), or a key for programs (`amp_…`, "
+    "made by an administrator with `/api/v1/users/{user_id}/api-keys`), which does not sign in or out.",
+}
+EXAMPLE_ERROR = {
+    "pointer": "/customer/phone",
+    "field": "customer.phone",
+    "detail": "Falta este dato.",
+    "code": "missing",
+}
 SUCCESSES = {200: "Done.", 201: "Created.", 202: "Accepted; it is done later.", 204: "Done; there is nothing to say."}  # fmt: skip
 
 
@@ -110,9 +129,7 @@ def build(app: Flask) -> Schema:
         "security": [{"bearer": []}],
         "paths": paths,
         "components": {
-            "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-            },
+            "securitySchemes": {"bearer": BEARER},
             "schemas": schemas,
             "parameters": {name: {"name": name, **PARAMETERS[name]} for name in PARAMETERS},
             "headers": dict(RESPONSE_HEADERS),
@@ -138,6 +155,8 @@ def _operation(operation: Operation, access: Access, rule: Rule, doc: str) -> Sc
         parameters += _query_parameters(operation.query)
     if operation.paged:
         parameters += PAGE_PARAMETERS
+    if operation.cursored:
+        parameters.append(CURSOR_PARAMETER)
     if parameters:
         described["parameters"] = parameters
     if operation.body:
@@ -162,8 +181,7 @@ def _path_parameters(rule: Rule) -> list[Schema]:
 
 
 def _shared_parameters(operation: Operation) -> list[Schema]:
-    names = list(operation.request_headers)
-    names += ["Idempotency-Key"] if operation.idempotent else []
+    names = ["Idempotency-Key"] if operation.idempotent else []
     names += ["If-Match"] if operation.versioned else []
     names += ["If-None-Match"] if operation.conditional else []
     return [{"$ref": f"#/components/parameters/{name}"} for name in names]
@@ -202,18 +220,26 @@ def _number(name: str, about: str, **bounds: int) -> Schema:
 
 
 PAGE_PARAMETERS = [
-    _number("page", "The page, from 1.", minimum=1, maximum=MAX_PAGE, default=1),
+    _number("page", "The page, from 1; it begins within the first 10,000,000 rows.", minimum=1, maximum=MAX_OFFSET, default=1),
     _number("size", "How many to a page.", minimum=1, maximum=MAX_SIZE, default=DEFAULT_SIZE),
     _number("limit", "In place of `size`.", minimum=1, maximum=MAX_SIZE),
     _number("offset", "In place of `page`: how many to leave out.", minimum=0, maximum=MAX_OFFSET),
 ]  # fmt: skip
-PAGED_HEADERS: tuple[str, ...] = ()
-"""Headers of a page of a list."""
+CURSOR_PARAMETER: Schema = {
+    "name": "cursor",
+    "in": "query",
+    "required": False,
+    "allowEmptyValue": True,
+    "description": "In place of `page` and `offset`: the `next_cursor` of the answer before, with the same filter; empty "
+    "to begin. Such an answer counts no total.",
+    "schema": {"type": "string", "maxLength": 1000},
+}
 
 
 def _answers(operation: Operation, access: Access, rule: Rule) -> dict[str, Schema]:
-    statuses = {*operation.answers, *ALWAYS}
+    statuses = {*operation.answers, *operation.codes, *ALWAYS}
     statuses |= set(WITH_BODY) if operation.body else set()
+    statuses |= set(WRITING) if set(rule.methods or ()) - {"GET", "HEAD", "OPTIONS"} else set()
     statuses |= {422} if operation.query or operation.paged else set()
     statuses |= {404} if rule.arguments else set()
     statuses |= set() if access.public else {401}
@@ -225,56 +251,80 @@ def _answers(operation: Operation, access: Access, rule: Rule) -> dict[str, Sche
 
 
 def _answer(operation: Operation, status: int) -> Schema:
-    model = operation.answers.get(status)
-    if status >= 400 and model is None:
-        name = REFUSALS[status].name
-        extra = set(operation.response_headers) - set(REFUSALS[status].headers)
-        if not extra:
-            return {"$ref": f"#/components/responses/{name}"}
-        return _refusal(status, operation.response_headers)
-    names = [*EVERYWHERE, *operation.response_headers]
-    if status == 304 or (model and "version" in model.model_fields):
+    if status >= 400:
+        return _refused(operation, status)
+    models = _models(operation.answers.get(status))
+    names = [*EVERYWHERE, *(operation.response_headers if status != 304 else ())]
+    names += SIGN_IN_HEADERS if operation.counted else ()
+    if status == 304 or any("version" in model.model_fields for model in models):
         names.append("ETag")
-    names += PAGED_HEADERS if operation.paged else ()
     names += ("Idempotent-Replayed",) if operation.idempotent else ()
     answer: Schema = {
         "description": "What you have still stands." if status == 304 else SUCCESSES[status],
         "headers": _headers(names),
     }
-    if status in operation.media_types:
-        binary = {"schema": {"type": "string"}}
-        answer["content"] = dict.fromkeys(operation.media_types[status], binary)
-    elif model:
-        answer["content"] = {"application/json": _content(model)}
+    if models:
+        answer["content"] = {"application/json": _content(*models)}
+    elif operation.sheet and status < 300:
+        sheet = {"schema": {"type": "string"}, "example": operation.sheet}
+        answer["content"] = {"text/csv": sheet}
     return answer
+
+
+def _refused(operation: Operation, status: int) -> Schema:
+    """The shared refusal, or one of its own where this operation's brings more than that."""
+    more: list[str] = []
+    if status == 409 and (operation.idempotent or operation.counted):
+        more.append("Retry-After")
+    if operation.idempotent and status not in NEVER_KEPT:
+        more.append("Idempotent-Replayed")
+    if operation.counted:
+        more += SIGN_IN_HEADERS
+    codes = list(operation.codes.get(status, ()))
+    if operation.idempotent:
+        codes += {
+            409: ["idempotency_in_flight"],
+            422: ["invalid", "idempotency_key_invalid", "idempotency_key_reused"],
+        }.get(status, [])
+    if more or codes:
+        return _refusal(status, more, codes)
+    return {"$ref": f"#/components/responses/{REFUSALS[status].name}"}
+
+
+def _models(answered: Any) -> tuple[type[BaseModel], ...]:
+    if answered is None:
+        return ()
+    return answered if isinstance(answered, tuple) else (answered,)
 
 
 def _headers(names: list[str]) -> dict[str, Schema]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in dict.fromkeys(names)}
 
 
-def _content(model: type[BaseModel]) -> Schema:
-    extra = model.model_config.get("json_schema_extra")
-    schema: Schema = {"$ref": REF.format(model=model.__name__)}
+def _content(*models: type[BaseModel]) -> Schema:
+    extra = models[0].model_config.get("json_schema_extra")
+    shapes = [{"$ref": REF.format(model=model.__name__)} for model in models]
+    schema: Schema = shapes[0] if len(shapes) == 1 else {"anyOf": shapes}
     examples = extra.get("examples") if isinstance(extra, dict) else None
     return {"schema": schema, **({"example": examples[0]} if isinstance(examples, list) else {})}
 
 
-def _refusal(status: int, more: tuple[str, ...] = ()) -> Schema:
+def _refusal(status: int, more: Iterable[str] = (), codes: Sequence[str] = ()) -> Schema:
     refusal = REFUSALS[status]
     example: Schema = {
         "type": "about:blank",
         "title": str(errors.TITLES.get(status, errors.TITLES[400])),
         "status": status,
         "detail": str(errors.HTTP_SENTENCES.get(status, errors.TITLES.get(status, ""))),
-        "code": refusal.code,
+        "code": codes[0] if codes else refusal.code,
         "request_id": RESPONSE_HEADERS["X-Request-ID"]["example"],
     }
     if status == 422:
-        example["errors"] = [{"field": "customer.phone", "detail": "Falta este dato."}]
+        example["errors"] = [EXAMPLE_ERROR]
+    told = f" `code`: {', '.join(f'`{code}`' for code in codes)}." if codes else ""
     schema = {"$ref": REF.format(model=Problem.__name__)}
     return {
-        "description": refusal.description,
+        "description": f"{refusal.description}{told}",
         "headers": _headers([*EVERYWHERE, *refusal.headers, *more]),
         "content": {"application/problem+json": {"schema": schema, "example": example}},
     }
@@ -283,7 +333,9 @@ def _refusal(status: int, more: tuple[str, ...] = ()) -> Schema:
 def _schemas(operations: list[Operation], requirements: list[Requirements]) -> dict[str, Schema]:
     sent = {operation.body for operation in operations if operation.body}
     queries = {operation.query for operation in operations if operation.query}
-    answered = {model for one in operations for model in one.answers.values() if model}
+    answered = {
+        model for one in operations for given in one.answers.values() for model in _models(given)
+    }
     _, generated = models_json_schema(
         [
             *((model, "validation") for model in _by_name(sent | queries)),
@@ -310,7 +362,8 @@ def _by_name(models: set[type[BaseModel]]) -> list[type[BaseModel]]:
 
 def _requirements(app: Flask) -> list[Requirements]:
     bank: BankConnection = app.extensions["bank"]
-    return [bank.gateway.requirements(kind) for kind in BankType]
+    payers = (None, *identifiers.BANKS)
+    return [bank.gateway.requirements(kind, payer) for kind in BankType for payer in payers]
 
 
 def _say_what_the_bank_needs(schema: Schema, needs: list[Requirements], *, whole: bool) -> None:

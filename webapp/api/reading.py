@@ -1,22 +1,19 @@
-"""Requests of programs, read strictly: bodies into models, queries into filters, versions into numbers."""
+"""Requests of programs, read strictly: bodies into models, versions into numbers."""
 
 from __future__ import annotations
 
-import re
 from typing import Any, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import UnsupportedMediaType
 
-from webapp.errors import DomainError, Invalid, Malformed
+from webapp.errors import MOST_PROBLEMS, DomainError, FieldProblem, Invalid, Malformed
+from webapp.transactions.identifiers import Problem
 from webapp.words import gettext as _
+from webapp.words import lazy_gettext as _l
 
 Model = TypeVar("Model", bound=BaseModel)
-
-MAX_SIZE = 100
-DEFAULT_SIZE = 20
-MAX_OFFSET = MAX_PAGE = 10_000_000
 
 
 def body(model: type[Model]) -> Model:
@@ -31,62 +28,54 @@ def body(model: type[Model]) -> Model:
 
 def optional_body(model: type[Model]) -> Model:
     """As `body`, where the request may come without one."""
-    return body(model) if request.content_length else validated(model, {})
+    return body(model) if request.get_data() else validated(model, {})
 
 
 def validated(model: type[Model], content: Any) -> Model:
-    """The content as a model. Raises Invalid with sentences by field."""
+    """The content as a model. Raises Invalid with a sentence, a place and a code for each mistake."""
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise Invalid(errors=_sentences(error)) from None
+        problems = [_problem(found) for found in error.errors(include_url=False)[:MOST_PROBLEMS]]
+        raise Invalid(problems=problems) from None
 
 
-def _sentences(error: ValidationError) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for problem in error.errors():
-        field = ".".join(str(part) for part in problem["loc"]) or "body"
-        found.setdefault(field, []).append(_sentence(problem["type"], problem["msg"]))
-    return found
+def _problem(found: Any) -> FieldProblem:
+    code, sentence = _meaning(found["type"], found["msg"])
+    return FieldProblem(tuple(found["loc"]), sentence, code)
 
 
-def _sentence(kind: str, message: str) -> str:
+def _meaning(kind: str, message: str) -> tuple[str, str]:
+    """The stable code and the sentence of one mistake that pydantic found."""
+    day = _("Escriba la fecha como 2026-11-24.")
     known = {
-        "missing": _("Falta este dato."),
-        "extra_forbidden": _("Este campo no existe."),
-        "enum": _("Elija una de las opciones."),
-        "string_type": _("Debe ser un texto."),
-        "date_from_datetime_parsing": _("Escriba la fecha como 2026-11-24."),
-        "date_parsing": _("Escriba la fecha como 2026-11-24."),
-        "date_type": _("Escriba la fecha como 2026-11-24."),
-        "string_too_long": _("El texto es demasiado largo."),
-        "string_pattern_mismatch": _("El texto tiene caracteres que no se admiten."),
+        "missing": ("missing", _("Falta este dato.")),
+        "extra_forbidden": ("unknown_field", _("Este campo no existe.")),
+        "enum": ("not_an_option", _("Elija una de las opciones.")),
+        "literal_error": ("not_an_option", _("Elija una de las opciones.")),
+        "string_type": ("not_a_string", _("Debe ser un texto.")),
+        "string_unicode": ("not_a_string", _("Debe ser un texto.")),
+        "bool_type": ("not_a_boolean", _("Debe ser true o false.")),
+        "bool_parsing": ("not_a_boolean", _("Debe ser true o false.")),
+        "model_type": ("not_an_object", _("Debe ser un objeto JSON.")),
+        "model_attributes_type": ("not_an_object", _("Debe ser un objeto JSON.")),
+        "dict_type": ("not_an_object", _("Debe ser un objeto JSON.")),
+        "list_type": ("not_a_list", _("Debe ser una lista.")),
+        "too_short": ("too_few", _("La lista está vacía.")),
+        "too_long": ("too_many", _("La lista es demasiado larga.")),
+        "date_from_datetime_parsing": ("date", day),
+        "date_parsing": ("date", day),
+        "date_type": ("date", day),
+        "string_too_short": ("too_short", _("El texto es demasiado corto.")),
+        "string_too_long": ("too_long", _("El texto es demasiado largo.")),
     }
-    return known.get(kind, message)
-
-
-def query(model: type[Model]) -> Model:
-    """The query as a model. Raises Invalid with sentences by field."""
-    return validated(model, request.args.to_dict())
-
-
-def page_and_size() -> tuple[int, int]:
-    """Offset and size of the page asked for, by page/size or by limit/offset. Raises Invalid."""
-    size = _number(
-        "size", default=_number("limit", default=DEFAULT_SIZE, most=MAX_SIZE), most=MAX_SIZE
-    )
-    page = _number("page", default=1, most=MAX_PAGE)
-    offset = _number("offset", default=0, least=0, most=MAX_OFFSET)
-    by_offset = "offset" in request.args or "limit" in request.args
-    return (offset if by_offset else (page - 1) * size), size
-
-
-def _number(name: str, *, default: int, least: int = 1, most: int) -> int:
-    text = request.args.get(name, str(default))
-    if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
-        sentence = _("Debe ser un número de %(least)s a %(most)s.", least=least, most=most)
-        raise Invalid(errors={name: [sentence]})
-    return int(text)
+    if kind in known:
+        return known[kind]
+    if kind == "reason":
+        return "invalid", message
+    # What is left are our own validators, which bring a sentence, or pydantic's English.
+    own = kind == "amount" or kind in set(Problem)
+    return (kind, message) if own else ("invalid", _("Este dato no es válido."))
 
 
 class VersionMismatch(DomainError):
@@ -94,14 +83,19 @@ class VersionMismatch(DomainError):
 
     status = 412
     code = "version_mismatch"
+    sentence = _l("El pago cambió desde que lo leyó. Léalo de nuevo.")
 
 
-def expected_version() -> int | None:
-    """The version that If-Match names; None without it, or for `*`. Raises VersionMismatch."""
-    given = request.headers.get("If-Match", "").strip()
-    if given in ("", "*"):
+def expected_version(current: int) -> int | None:
+    """The version that must still stand because If-Match names it; None without it, or for `*`.
+
+    `current` is the version as it was read. Raises VersionMismatch where it is not among those named.
+    """
+    if "If-Match" not in request.headers:
         return None
-    found = re.fullmatch(r'(?:W/)?"(\d{1,9})"', given, re.ASCII)
-    if not found:
-        raise VersionMismatch(_("El pago cambió desde que lo leyó. Léalo de nuevo."))
-    return int(found[1])
+    named = request.if_match
+    if named.star_tag:
+        return None
+    if not named.contains_weak(str(current)):  # weak ones too: proxies that compress make them so
+        raise VersionMismatch()
+    return current

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -11,6 +11,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SkipValidation,
     WithJsonSchema,
 )
 
@@ -19,11 +20,9 @@ from webapp.api.fields import (
     Amount,
     Concept,
     Day,
-    Email,
     FullName,
     Id,
     NationalId,
-    Password,
     PayerBank,
     Phone,
     Reason,
@@ -31,8 +30,8 @@ from webapp.api.fields import (
     StoredAmount,
     TransactionId,
 )
+from webapp.api.problems import Problem
 from webapp.banking.gateway import BankType, TransactionType
-from webapp.permissions import Permission, Role
 from webapp.transactions import presenting
 from webapp.transactions.details import Details
 from webapp.transactions.lifecycle import Status
@@ -46,21 +45,6 @@ class Body(BaseModel):
     """Something that is sent to us: white space is trimmed, unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-
-def _never_null(*names: str, **more: Any) -> Callable[[dict[str, Any]], None]:
-    """Publish these fields as what may be left out, but not emptied; `more` is added to the schema."""
-
-    def refine(schema: dict[str, Any]) -> None:
-        schema.update(more)
-        for given in schema["properties"].values():
-            given.pop("default", None)
-        for name in names:
-            given = schema["properties"][name]
-            (kept,) = [part for part in given.pop("anyOf") if part.get("type") != "null"]
-            given.update(kept)
-
-    return refine
 
 
 class Customer(Body):
@@ -102,10 +86,23 @@ class CreateTransaction(Body):
         )
 
 
+class Batch(Body):
+    """Payments to log together; each is judged by itself."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.NEW_BATCH]})
+
+    # Read one by one, when their turn comes: a wrong one must not keep the others out.
+    items: Annotated[
+        list[SkipValidation[CreateTransaction | Any]], Field(min_length=1, max_length=500)
+    ]
+
+
 class ChangeCustomer(Body):
     """The parts of a customer to change."""
 
-    model_config = ConfigDict(json_schema_extra=_never_null("full_name", "phone", "national_id"))
+    model_config = ConfigDict(
+        json_schema_extra=formats.never_null("full_name", "phone", "national_id")
+    )
 
     full_name: FullName | None = None
     phone: Phone | None = None
@@ -117,7 +114,7 @@ class ChangeTransaction(Body):
     """The parts of a payment to change; what is left out stays."""
 
     model_config = ConfigDict(
-        json_schema_extra=_never_null(
+        json_schema_extra=formats.never_null(
             "reference", "bank", "transaction_type", examples=[samples.CHANGES]
         )
     )
@@ -142,33 +139,6 @@ class DeletionReason(Body):
     """Why a payment is taken out of the lists."""
 
     reason: Reason = ""
-
-
-class Register(Body):
-    """A new user (ERD 15.4)."""
-
-    email: Email
-    password: Annotated[Password, WithJsonSchema(formats.PASSWORD)]
-    full_name: Annotated[
-        str, Field(strict=True, max_length=255), WithJsonSchema(formats.PERSON_NAME)
-    ]
-    national_id: NationalId | None = None
-    phone_number: Phone | None = None
-
-
-class Login(Body):
-    """E-mail and password."""
-
-    email: Annotated[str, Field(strict=True, max_length=255, examples=["integrador@demo.test"])]
-    password: Annotated[Password, Field(examples=["demo-pagos-2026"])]
-
-
-class Refresh(Body):
-    """A refresh token."""
-
-    refresh_token: Annotated[
-        str, Field(strict=True, max_length=200, examples=["what the sign-in gave you"])
-    ]
 
 
 class CustomerOut(BaseModel):
@@ -256,6 +226,33 @@ def reasons_out(transaction: Transaction) -> list[ReasonOut]:
     ]
 
 
+class BatchItemOut(BaseModel):
+    """What became of one payment of a batch: it, or the problem that kept it out."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    index: int
+    """Its place among the items sent, from 0."""
+    status: int
+    """As POST /transactions would have answered: 201, 200 or a refusal."""
+    transaction: TransactionOut | None = None
+    problem: Problem | None = None
+
+
+class BatchOut(BaseModel):
+    """What became of each payment of a batch, in the order of the items."""
+
+    model_config = ConfigDict(
+        use_attribute_docstrings=True, json_schema_extra={"examples": [samples.BATCH]}
+    )
+
+    items: list[BatchItemOut]
+    created: int
+    stored: int
+    """Those that stood already, whether they were changed or not."""
+    refused: int
+
+
 class TransactionList(BaseModel):
     """One page of payments (ERD 5.2, TransactionListResponse)."""
 
@@ -266,16 +263,36 @@ class TransactionList(BaseModel):
     page: int
     size: int
     pages: int
+    next_cursor: str | None
+    """Where to go on, whatever is inserted meanwhile; none after the last row."""
 
     @classmethod
-    def of(cls, page: Page) -> TransactionList:
+    def of(cls, page: Page, *, next_cursor: str | None) -> TransactionList:
         return cls(
+            next_cursor=next_cursor,
             items=[TransactionOut.of(item) for item in page.items],
             total=page.total,
             page=page.number,
             size=page.size,
             pages=page.pages,
         )
+
+
+class TransactionStretch(BaseModel):
+    """The payments that follow a cursor, newest first; how many there are in all is not counted."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.STRETCH]})
+
+    items: list[TransactionOut]
+    size: int
+    next_cursor: str | None
+
+    @classmethod
+    def of(
+        cls, rows: Sequence[Transaction], *, size: int, next_cursor: str | None
+    ) -> TransactionStretch:
+        items = [TransactionOut.of(row) for row in rows]
+        return cls(items=items, size=size, next_cursor=next_cursor)
 
 
 class StatusOut(BaseModel):
@@ -338,37 +355,3 @@ class EventList(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [samples.EVENTS]})
 
     items: list[EventOut]
-
-
-class UserOut(BaseModel):
-    """A user, without anything secret."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [samples.USER]})
-
-    id: Id
-    email: str
-    full_name: str
-    role: Role
-    is_active: bool
-    permissions: list[Permission]
-
-
-class TokenOut(BaseModel):
-    """What a sign-in gives (RFC 6749's names)."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [samples.TOKENS]})
-
-    access_token: str
-    token_type: Literal["bearer"] = "bearer"  # noqa: S105
-    expires_in: int
-    """Seconds until the access token ends."""
-    refresh_token: str
-
-
-class Contract(BaseModel):
-    """An OpenAPI document."""
-
-    model_config = ConfigDict(extra="allow")
-
-    openapi: str
-    paths: dict[str, Any]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from webapp.banking.banesco_confirmation import BanescoConfirmation, Device
 from webapp.banking.banesco_status import BanescoStatus
 from webapp.banking.calls import CallPolicy, DatabaseCallLog
+from webapp.banking.conversation import Conversation
 from webapp.banking.gateway import BankGateway
 from webapp.banking.http import BankHttp
-from webapp.banking.oauth import TokenCache, TokenSource, TokenStyle
-from webapp.config import Settings, SettingsError
+from webapp.banking.oauth import Elsewhere, TokenCache, TokenSource, TokenStyle
+from webapp.clock import DailyWindow
+from webapp.config import Settings
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,19 @@ class BankConnection:
 
     give_up_after: timedelta
     """How long a payment may stay unseen before a person must look."""
+    maintenance: DailyWindow | None = None
+    """Hours in which the bank is often away: it is asked less often."""
+
+    def is_quiet(self, now: datetime) -> bool:
+        """Is the bank in its hours of maintenance?"""
+        return self.maintenance is not None and self.maintenance.contains(now)
 
     def call_log(self, transaction_id: uuid.UUID) -> DatabaseCallLog:
         return DatabaseCallLog(self.policy, transaction_id)
 
 
 def connect(settings: Settings, cache: TokenCache) -> BankConnection:
-    """The connection that the settings describe. Raises SettingsError for an unknown dialect."""
-    if settings.banesco_api != "status":
-        raise SettingsError("BANESCO_API=confirmation is not available yet: use status.")
+    """The connection that the settings describe."""
     http = BankHttp(ca_bundle=settings.banesco_ca_bundle)
     tokens = TokenSource(
         settings.bank,
@@ -47,10 +54,9 @@ def connect(settings: Settings, cache: TokenCache) -> BankConnection:
             client_auth=settings.banesco_client_auth,
             scope=settings.banesco_scope,
         ),
+        elsewhere=_elsewhere(settings),
     )
-    gateway = BanescoStatus(
-        api_url=settings.bank.api_url, tokens=tokens, http=http, timeout=settings.banesco_timeout
-    )
+    conversation = Conversation(tokens=tokens, http=http, timeout=settings.banesco_timeout)
     policy = CallPolicy(
         environment=settings.bank.environment,
         dialect=settings.banesco_api,
@@ -58,9 +64,29 @@ def connect(settings: Settings, cache: TokenCache) -> BankConnection:
         timeout=settings.banesco_timeout,
     )
     return BankConnection(
-        gateway=gateway,
+        gateway=_gateway(settings, conversation),
         policy=policy,
         interactive_seconds=settings.banesco_interactive_seconds,
         worker_seconds=settings.banesco_timeout * 2 + 15,
         give_up_after=timedelta(hours=float(settings.banesco_give_up_after)),
+        maintenance=settings.banesco_maintenance_window,
+    )
+
+
+def _elsewhere(settings: Settings) -> Elsewhere | None:
+    if settings.bank.environment == "qa":
+        name, url = "production", settings.banesco_prod_auth_url
+    else:
+        name, url = "qa", settings.banesco_qa_auth_url
+    return Elsewhere(name, url) if url else None
+
+
+def _gateway(settings: Settings, conversation: Conversation) -> BankGateway:
+    if settings.banesco_api == "status":
+        return BanescoStatus(api_url=settings.bank.api_url, conversation=conversation)
+    return BanescoConfirmation(
+        url=settings.bank.api_url,
+        account=settings.account,
+        device=Device(settings.app_name, settings.banesco_device_ip),
+        conversation=conversation,
     )

@@ -64,9 +64,13 @@ class Movement:
     """The bank's own word for the state."""
     is_credit: bool = True
     reference: str | None = None
+    reference_may_be_cut: bool = False
+    """The bank may show only the tail of the reference."""
     amount: Decimal | None = None
     currency: str | None = None
     day: date | None = None
+    time: str | None = None
+    """As the bank writes it; never compared."""
     phone: str | None = None
     national_id: str | None = None
     transaction_type: TransactionType | None = None
@@ -88,8 +92,23 @@ class Requirements:
     reference_digits: tuple[int, int]
     """The least and the most digits of a reference."""
     payer_bank: bool = False
+    payer_phone: bool = False
     operation_date: bool = False
     amount: bool = False
+    receiving_account: bool = False
+    """Our own account, from the settings."""
+
+    def missing(self, claim: Claim) -> tuple[str, ...]:
+        """The fields (names as in the form and the API) that the claim lacks or has too short."""
+        least, most = self.reference_digits
+        lacking = {
+            "reference": not least <= len(claim.reference) <= most,
+            "payer_bank": self.payer_bank and not claim.payer_bank,
+            "phone": self.payer_phone and not claim.phone,
+            "operation_date": self.operation_date and claim.operation_date is None,
+            "amount": self.amount and claim.amount is None,
+        }
+        return tuple(name for name, lacks in lacking.items() if lacks)
 
 
 class Outcome(StrEnum):
@@ -145,6 +164,14 @@ class BankRefusedUs(BankError):
     outcome = Outcome.REFUSED
 
 
+class ClaimIncomplete(Exception):
+    """The payment lacks what the bank needs to find it: a person must add it. Nothing was asked."""
+
+    def __init__(self, missing: tuple[str, ...]) -> None:
+        super().__init__(", ".join(missing))
+        self.missing = missing
+
+
 class CallNotAllowed(Exception):
     """The limit of calls for this transaction is reached; `allowed_at` says until when."""
 
@@ -178,10 +205,13 @@ class CallLog(Protocol):
 class BankGateway(Protocol):
     """One dialect of one bank."""
 
-    def requirements(self, bank: BankType) -> Requirements:
-        """What a payment of this kind must bring."""
+    def requirements(self, bank: BankType, payer_bank: str | None = None) -> Requirements:
+        """What a payment of this kind, from this bank, must bring."""
         ...
 
     def ask(self, claim: Claim, *, calls: CallLog, seconds: float, attempts: int) -> BankAnswer:
-        """Ask about a claim, within so many seconds and calls. Raises BankError, CallNotAllowed."""
+        """Ask about a claim, within so many seconds and calls.
+
+        Raises BankError, CallNotAllowed, ClaimIncomplete.
+        """
         ...

@@ -7,8 +7,6 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,8 @@ import requests
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from webapp import clock
 from webapp.banking.gateway import BankUnavailable, BankUnreadable
+from webapp.retry_after import parse_retry_after
 
 MAX_ANSWER_BYTES = 1024 * 1024
 
@@ -31,7 +29,10 @@ class Reply:
     body: bytes
 
     def json_object(self) -> dict[str, Any]:
-        """The body as a JSON object. Raises BankUnreadable for anything else."""
+        """The body as a JSON object. Raises BankUnreadable for anything else, or called anything else."""
+        kind = self.headers.get("Content-Type", "json").partition(";")[0].strip().lower()
+        if "json" not in kind:
+            raise BankUnreadable("the answer does not call itself JSON")
         try:
             content = json.loads(self.body, parse_float=str, parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
@@ -48,20 +49,6 @@ class Reply:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(name)
-
-
-def parse_retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Seconds to wait by a Retry-After header: delay in seconds or HTTP date; None if unreadable."""
-    text = (value or "").strip()
-    if text.isascii() and text.isdigit():
-        return float(min(int(text[:9]), 86_400))
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, IndexError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        return None
-    return min(max((moment - (now or clock.now())).total_seconds(), 0.0), 86_400.0)
 
 
 class _OwnHeadersOnly(AuthBase):

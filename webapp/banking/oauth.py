@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from webapp.banking.gateway import (
+    BankError,
     BankRateLimited,
     BankRefusedUs,
     BankUnavailable,
@@ -66,6 +67,18 @@ class TokenStyle:
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """The bank's other environment: where credentials belong that are refused here."""
+
+    environment: str
+    auth_url: str
+
+
+REFUSED_FOR = 60
+"""Seconds for which refused credentials are not tried again, by anybody on this machine."""
+
+
+@dataclass(frozen=True)
 class _Token:
     value: str
     lifetime: int
@@ -82,6 +95,7 @@ class TokenSource:
         cache: TokenCache,
         lock_folder: Path,
         style: TokenStyle = TokenStyle(),
+        elsewhere: Elsewhere | None = None,
         timer: Callable[[], float] = time.time,
     ) -> None:
         self._access = access
@@ -89,6 +103,7 @@ class TokenSource:
         self._cache = cache
         self._timer = timer
         self._style = style
+        self._elsewhere = elsewhere
         # Another client or another address must never be handed this one's token.
         who = "|".join(
             (access.environment, access.auth_url, access.client_id, access.client_secret)
@@ -108,6 +123,7 @@ class TokenSource:
             kept = self._kept(refused)
             if kept:
                 return kept
+            self._stop_while_refused()
             fresh = self._fetch(calls, seconds)
             usable = max(fresh.lifetime - REFRESH_BEFORE, 1)
             self._cache.set(self._key, (fresh.value, self._timer() + usable), timeout=usable)
@@ -131,13 +147,41 @@ class TokenSource:
         finally:
             os.close(handle)
 
+    def _stop_while_refused(self) -> None:
+        """A bank locks out a client that keeps knocking with a wrong key."""
+        refused = self._cache.get(f"{self._key}:refused")
+        if refused and refused[1] > self._timer():
+            raise BankRefusedUs(refused[0])
+
     def _fetch(self, calls: CallLog, seconds: float) -> _Token:
+        try:
+            return self._request(self._access.auth_url, calls, seconds)
+        except BankRefusedUs as refusal:
+            detail = f"{refusal.detail}{self._where_they_belong(calls, seconds)}"
+            until = self._timer() + REFUSED_FOR
+            self._cache.set(f"{self._key}:refused", (detail, until), timeout=REFUSED_FOR)
+            raise BankRefusedUs(detail) from None
+
+    def _where_they_belong(self, calls: CallLog, seconds: float) -> str:
+        """Credentials of QA filed under production, or the other way round: say so."""
+        if self._elsewhere is None:
+            return ""
+        try:
+            self._request(self._elsewhere.auth_url, calls, seconds)
+        except BankError:
+            return ""
+        return (
+            f"; {self._elsewhere.environment} accepts these credentials: "
+            f"they are filed under the wrong environment ({self._access.environment})"
+        )
+
+    def _request(self, url: str, calls: CallLog, seconds: float) -> _Token:
         form, headers = self._style.request(self._access)
-        record = CallRecord(operation="token", request={"grant_type": self._style.grant_type})
+        record = CallRecord(
+            operation="token", request={"url": url, "grant_type": self._style.grant_type}
+        )
         with calls.call(record):
-            reply = self._http.send(
-                "POST", self._access.auth_url, seconds=seconds, headers=headers, form=form
-            )
+            reply = self._http.send("POST", url, seconds=seconds, headers=headers, form=form)
             record.http_status = reply.status
             token = _read_token(reply)
             record.outcome = Outcome.TOKEN

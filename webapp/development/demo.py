@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
+from flask import current_app
+
+from webapp import clock
 from webapp.accounts import queries as account_queries
 from webapp.accounts import service as accounts
 from webapp.banking.gateway import BankType
+from webapp.config import Settings
 from webapp.errors import Conflict
 from webapp.permissions import Role
 from webapp.transactions import service as transactions
@@ -34,8 +39,8 @@ _PAYMENTS = [
     ),
     (
         "cajera@demo.test",
-        "100085050",
-        "850.50",
+        "100085000",
+        "850.00",
         "José Gregorio Peña",
         "V14555666",
         "04121112233",
@@ -91,6 +96,8 @@ def _payment(
         phone=phone,
         concept=concept,
     )
+    if _settings().banesco_api == "confirmation":
+        details = _by_its_tail(details)
     try:
         transactions.log(
             actor=cashier.as_actor(),
@@ -101,3 +108,20 @@ def _payment(
     except Conflict:
         return False
     return True
+
+
+def _by_its_tail(details: Details) -> Details:
+    """The same payment in the dialect `confirmation`: six digits, of which three spell the amount."""
+    tail = details.reference[:6]
+    return replace(
+        details,
+        reference=tail,
+        amount=Decimal(tail[3:]),
+        payer_bank="0102",
+        operation_date=clock.today(),
+    )
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings

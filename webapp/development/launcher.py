@@ -31,6 +31,7 @@ from webapp.development.postgres import EmbeddedPostgres, EmbeddedPostgresError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SANDBOX_PORT = 8765
+MAX_PORT = 65535
 READY_SECONDS = 60.0
 # A launcher killed with -9 leaves its children a moment to notice.
 LEFTOVER_SECONDS = 15.0
@@ -62,7 +63,7 @@ def run(checkout: Path, environ: Mapping[str, str]) -> int:
     host, port = environ.get("HOST") or "127.0.0.1", _port(environ.get("PORT") or "8000")
     with _only_one(data_dir), contextlib.ExitStack() as afterwards:
         _check_free(host, port)
-        sandbox_port = _sandbox_port()
+        sandbox_port = _sandbox_port(environ)
         server = None
         database_url = environ.get("DATABASE_URL")
         if not database_url:
@@ -269,9 +270,12 @@ def _check_free(host: str, port: int) -> None:
         ) from error
 
 
-def _sandbox_port() -> int:
+def _sandbox_port(environ: Mapping[str, str]) -> int:
+    """The port that SANDBOX_PORT or we would like, or any other that is free."""
+    given = environ.get("SANDBOX_PORT", "").strip()
+    wanted = int(given) if given.isascii() and given.isdigit() else SANDBOX_PORT
     try:
-        return _bind("127.0.0.1", SANDBOX_PORT)
+        return _bind("127.0.0.1", wanted if wanted <= MAX_PORT else SANDBOX_PORT)
     except OSError:
         return _bind("127.0.0.1", 0)
 

@@ -5,6 +5,8 @@ takes back however the process ends. Whoever gives up the last lease stops the s
 watcher waits for the same lock, so that the server stops as well when its last user was killed.
 The locks are the only truth; nothing is counted or written down.
 
+One file that imports nothing of ours: the watcher runs it alone, without the application.
+
 The one setting is `PG_BINDIR`: a folder with other programs, of PostgreSQL 17 or newer.
 """
 

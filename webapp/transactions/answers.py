@@ -3,84 +3,141 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy.exc import IntegrityError
 
 from webapp import clock
-from webapp.banking.gateway import BankAnswer
+from webapp.banking.gateway import BankAnswer, Movement, MovementState
 from webapp.extensions import db
 from webapp.permissions import SYSTEM
-from webapp.transactions import matching, queries, rules
+from webapp.transactions import matching, movements, queries, rules
 from webapp.transactions.lifecycle import Cause, Status, allows
 from webapp.transactions.matching import Decision, ReasonCode
 from webapp.transactions.models import Transaction
-from webapp.transactions.moves import move
+from webapp.transactions.moves import move, take_movement
+
+MOST_SHOWN = 50
 
 
 def record_answer(
-    *, row_id: uuid.UUID, version: int, answer: BankAnswer, give_up_after: timedelta
+    *,
+    row_id: uuid.UUID,
+    version: int,
+    answer: BankAnswer,
+    give_up_after: timedelta,
+    claimed_until: datetime | None = None,
+    quiet: bool = False,
 ) -> Transaction:
     """Let an answer of the bank decide, if the payment is still the one that was asked about.
 
-    A payment that does not appear for longer than `give_up_after` goes to a person. Raises NotFound
-    where it was deleted meanwhile.
+    A payment that does not appear, or stays pending, for longer than `give_up_after` goes to a person.
+    `claimed_until` names the claim that is given back; `quiet` spaces the next question out. Raises
+    NotFound where it was deleted meanwhile.
     """
+    recording = partial(
+        _record_answer, row_id, version, answer, give_up_after, claimed_until, quiet
+    )
     try:
-        return _record_answer(row_id, version, answer, give_up_after)
+        return recording()
     except IntegrityError:
         # Another payment took the movement in this very moment: weigh again, knowing that.
         db.session.rollback()
-        return _record_answer(row_id, version, answer, give_up_after)
+        return recording()
 
 
 def _record_answer(
-    row_id: uuid.UUID, version: int, answer: BankAnswer, give_up_after: timedelta
+    row_id: uuid.UUID,
+    version: int,
+    answer: BankAnswer,
+    give_up_after: timedelta,
+    claimed_until: datetime | None,
+    quiet: bool,
 ) -> Transaction:
     transaction = queries.locked(row_id)
-    transaction.checking_until = None
+    give_back(transaction, claimed_until)
     transaction.last_checked_at = clock.now()
     if transaction.version != version:
         transaction.next_check_at = None if transaction.is_final else clock.now()
         db.session.commit()
         return transaction
-    held = queries.holders([m.identity for m in answer.movements], other_than=row_id)
     decision = matching.decide(
-        transaction.as_claim(),
-        answer.movements,
-        {movement: holder.transaction_id for movement, holder in held.items()},
+        transaction.as_claim(), answer.movements, _held(transaction, answer.movements)
     )
     _keep_shown(transaction, decision, answer)
     _follow(transaction, decision, give_up_after)
     waiting = transaction.status is Status.IN_PROGRESS
-    transaction.next_check_at = rules.next_check(transaction) if waiting else None
+    transaction.next_check_at = rules.next_check(transaction, quiet=quiet) if waiting else None
     db.session.commit()
     return transaction
 
 
+def give_back(transaction: Transaction, claimed_until: datetime | None) -> None:
+    """End a claim; one whose time ran out may be somebody else's by now, and is left to them."""
+    if claimed_until is None or transaction.checking_until == claimed_until:
+        transaction.checking_until = None
+
+
+def _held(transaction: Transaction, given: Collection[Movement]) -> dict[str, str]:
+    """Which of these movements, in whatever spelling, already pay which other payment."""
+    shown = [_with_reference(movement, transaction) for movement in given if movement.is_credit]
+    tails = {matching.tail(movement.reference or "") for movement in shown}
+    queries.lock_tails(tails)
+    held: dict[str, str] = {}
+    identities = {movement.identity for movement in shown}
+    for holder in queries.paying(tails, identities, other_than=transaction.id):
+        paid = _paid_movement(holder)
+        for movement in shown:
+            if matching.may_be_the_same(movement, paid):
+                held.setdefault(movement.identity, holder.transaction_id)
+    return held
+
+
+def _with_reference(movement: Movement, transaction: Transaction) -> Movement:
+    return replace(movement, reference=movement.reference or transaction.reference)
+
+
+def _paid_movement(holder: Transaction) -> Movement:
+    for kept in holder.shown_movements:
+        if kept.get("identity") == holder.matched_movement:
+            return _with_reference(movements.from_json(kept), holder)
+    return Movement(
+        identity=holder.matched_movement or "",
+        state=MovementState.SETTLED,
+        word="",
+        reference=holder.bank_reference or holder.reference,
+        amount=holder.bank_amount,
+    )
+
+
 def _follow(transaction: Transaction, decision: Decision, give_up_after: timedelta) -> None:
     """Move where the decision leads, if the lifecycle allows it."""
-    if decision.status is Status.IN_PROGRESS and decision.movement is None:
-        _give_up_if_old(transaction, give_up_after)
+    if decision.status is Status.IN_PROGRESS and _gave_up(transaction, decision, give_up_after):
         return
     if not allows(Cause.BANK_ANSWER, transaction.status, decision.status):
         return
     if decision.status is Status.COMPLETED and decision.movement:
-        transaction.matched_movement = decision.movement.identity
-    if decision.status is Status.IN_PROGRESS:
-        transaction.waiting_since = clock.now()
+        take_movement(transaction, decision.movement.identity)
     move(transaction, decision.status, Cause.BANK_ANSWER, SYSTEM, None, reasons=decision.reasons)
 
 
-def _give_up_if_old(transaction: Transaction, give_up_after: timedelta) -> None:
+def _gave_up(transaction: Transaction, decision: Decision, give_up_after: timedelta) -> bool:
     """Only after an answer, so that an outage of the bank never makes a payment unknown."""
-    if clock.now() - transaction.waiting_since <= give_up_after:
-        return
-    if allows(Cause.GIVING_UP, transaction.status, Status.UNKNOWN):
-        hours = int(give_up_after.total_seconds() // 3600)
+    old = clock.now() - transaction.waiting_since > give_up_after
+    if not old or not allows(Cause.GIVING_UP, transaction.status, Status.UNKNOWN):
+        return False
+    hours = int(give_up_after.total_seconds() // 3600)
+    if decision.movement is None:
         reasons = [matching.reason(ReasonCode.GAVE_UP, hours=hours)]
-        transaction.reasons = [dict(item) for item in reasons]
-        move(transaction, Status.UNKNOWN, Cause.GIVING_UP, SYSTEM, None, reasons=reasons)
+    else:
+        word = decision.movement.word
+        reasons = [matching.reason(ReasonCode.STILL_PENDING, hours=hours, word=word)]
+    transaction.reasons = [dict(item) for item in reasons]
+    move(transaction, Status.UNKNOWN, Cause.GIVING_UP, SYSTEM, None, reasons=reasons)
+    return True
 
 
 def _keep_shown(transaction: Transaction, decision: Decision, answer: BankAnswer) -> None:
@@ -89,6 +146,8 @@ def _keep_shown(transaction: Transaction, decision: Decision, answer: BankAnswer
         transaction.reasons = [dict(reason) for reason in decision.reasons]
     if answer.payload is not None:
         transaction.banesco_payload = dict(answer.payload)
+    shown = [movements.as_json(movement) for movement in answer.movements if movement.is_credit]
+    transaction.shown_movements = shown[:MOST_SHOWN]
     movement = decision.movement
     transaction.shown_movement = movement.identity[:120] if movement else None
     transaction.bank_reference = (movement.reference or "")[:50] or None if movement else None

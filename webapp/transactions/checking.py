@@ -13,12 +13,15 @@ from webapp import clock
 from webapp.banking import health
 from webapp.banking.calls import next_allowed_at
 from webapp.banking.connection import BankConnection
-from webapp.banking.gateway import BankError, CallNotAllowed
+from webapp.banking.gateway import BankError, CallNotAllowed, ClaimIncomplete, Outcome
 from webapp.errors import NotFound
 from webapp.extensions import db
 from webapp.transactions import answers, queries, rules
 from webapp.transactions.lifecycle import CHECKABLE, Status
 from webapp.transactions.models import Transaction
+
+INCOMPLETE_AGAIN = timedelta(hours=1)
+"""When a payment that cannot be asked about is looked at again, should nobody complete it."""
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +37,8 @@ class CheckOutcome(StrEnum):
     BANK_SILENT = "bank_silent"
     """The bank did not answer, which says nothing about the payment."""
     NOT_CHECKABLE = "not_checkable"
+    INCOMPLETE = "incomplete"
+    """The payment lacks what the bank needs to find it."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class CheckResult:
 
     outcome: CheckOutcome
     next_at: datetime | None = None
+    silence: Outcome = Outcome.UNAVAILABLE
+    """Where the bank was silent: whose fault that was."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,8 @@ class Asked:
 
     row_id: uuid.UUID
     version: int
+    until: datetime
+    """When the right to ask ends by itself; it also tells this claim from a later one."""
 
 
 def check(
@@ -90,8 +99,9 @@ def claim_due(*, lease: timedelta) -> Asked | None:
 
 
 def _take(transaction: Transaction, now: datetime, lease: timedelta) -> Asked:
-    asked = Asked(transaction.id, transaction.version)
-    transaction.checking_until = now + lease
+    until = now + lease
+    asked = Asked(transaction.id, transaction.version, until)
+    transaction.checking_until = until
     db.session.commit()
     return asked
 
@@ -105,17 +115,20 @@ def ask(asked: Asked, *, bank: BankConnection, patient: bool, probe: bool) -> Ch
         return CheckResult(CheckOutcome.WAIT, limit.allowed_at)
     except BankError as error:
         log.warning("bank_silent", kind=type(error).__name__, detail=error.detail)
-        return _later(asked, error.retry_after)
+        return _later(asked, bank, error)
+    except ClaimIncomplete:
+        _put_back(asked, clock.now() + INCOMPLETE_AGAIN)
+        return CheckResult(CheckOutcome.INCOMPLETE)
     except NotFound:
         return CheckResult(CheckOutcome.NOT_CHECKABLE)
-    except Exception:
-        _later(asked, None)
+    except Exception as mistake:
+        _later(asked, bank, mistake)
         raise
 
 
 def _ask(asked: Asked, bank: BankConnection, *, patient: bool, probe: bool) -> CheckResult:
     if not probe and not health.may_ask(bank.policy.environment):
-        return _later(asked, health.PROBE_EVERY.total_seconds())
+        return _postponed(asked, clock.now() + health.PROBE_EVERY)
     claim_ = queries.by_id(asked.row_id).as_claim()
     db.session.rollback()  # no unit of work stays open while we talk to the bank
     answer = bank.gateway.ask(
@@ -129,23 +142,38 @@ def _ask(asked: Asked, bank: BankConnection, *, patient: bool, probe: bool) -> C
         version=asked.version,
         answer=answer,
         give_up_after=bank.give_up_after,
+        claimed_until=asked.until,
+        quiet=bank.is_quiet(clock.now()),
     )
     return CheckResult(CheckOutcome.ANSWERED)
 
 
-def _later(asked: Asked, retry_after: float | None) -> CheckResult:
+def _later(asked: Asked, bank: BankConnection, why: Exception) -> CheckResult:
     """The bank said nothing: ask again later, and change nothing else."""
     db.session.rollback()
+    now = clock.now()
+    retry_after = why.retry_after if isinstance(why, BankError) else None
+    if retry_after is not None:
+        next_at = now + timedelta(seconds=max(retry_after, 1))
+        return _postponed(asked, next_at, _silence(why))
     try:
-        transaction = queries.locked(asked.row_id)
+        transaction = queries.by_id(asked.row_id)
     except NotFound:
         return CheckResult(CheckOutcome.NOT_CHECKABLE)
-    next_at = rules.next_check(transaction)
-    if retry_after is not None:
-        next_at = clock.now() + timedelta(seconds=max(retry_after, 1))
-    db.session.rollback()
+    silent = isinstance(why, BankError) and why.can_repeat
+    next_at = rules.next_check(transaction, now, quiet=bank.is_quiet(now), silent=silent)
+    return _postponed(asked, next_at, _silence(why))
+
+
+def _silence(why: Exception) -> Outcome:
+    return why.outcome if isinstance(why, BankError) else Outcome.UNREADABLE
+
+
+def _postponed(
+    asked: Asked, next_at: datetime, silence: Outcome = Outcome.UNAVAILABLE
+) -> CheckResult:
     _put_back(asked, next_at)
-    return CheckResult(CheckOutcome.BANK_SILENT, next_at)
+    return CheckResult(CheckOutcome.BANK_SILENT, next_at, silence)
 
 
 def _put_back(asked: Asked, next_at: datetime) -> None:
@@ -156,7 +184,7 @@ def _put_back(asked: Asked, next_at: datetime) -> None:
     except NotFound:
         db.session.rollback()
         return
-    transaction.checking_until = None
+    answers.give_back(transaction, asked.until)
     if transaction.status is Status.IN_PROGRESS:
         transaction.next_check_at = next_at
     db.session.commit()
@@ -168,11 +196,16 @@ def _lease(bank: BankConnection) -> timedelta:
 
 
 def check_due(*, bank: BankConnection) -> bool:
-    """Ask about the payment that is longest overdue; False where nothing is due."""
+    """Ask about the payment that is longest overdue; False where nothing is due or may be asked.
+
+    While the bank is taken to be down nothing is even claimed, but for a probe now and then.
+    """
+    if not health.may_ask(bank.policy.environment):
+        return False
     asked = claim_due(lease=_lease(bank))
     if asked is None:
         return False
-    ask(asked, bank=bank, patient=True, probe=False)
+    ask(asked, bank=bank, patient=True, probe=True)
     return True
 
 

@@ -15,11 +15,11 @@ from webapp.transactions.worker import Worker
 @click.option("--once", is_flag=True, help="Ask about everything that is due now, then stop.")
 @with_appcontext
 def worker(once: bool) -> None:
-    """Ask the bank about every payment that is due, until stopped."""
+    """Ask the bank about every payment that is due and send webhooks, until stopped."""
     lifeline.follow_supervisor()
     bank: BankConnection = current_app.extensions["bank"]
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    worker_ = Worker(app=app, bank=bank)
+    worker_ = Worker(app=app, bank=bank, sender=current_app.extensions["webhooks"])
     if once:
         click.echo(f"{worker_.run_once()} checked")
     else:

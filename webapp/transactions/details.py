@@ -9,7 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from webapp.banking.gateway import BankType, TransactionType
+from webapp.transactions.matching import TAIL
 from webapp.transactions.models import Transaction
+
+BANESCO_CODE = "0134"
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,22 @@ class Details:
     operation_date: date | None = None
     concept: str | None = None
     transaction_type: TransactionType = TransactionType.TRANSACTION
+
+    @property
+    def reference_key(self) -> str:
+        """What may be registered once (DESIGN 3): the reference, where the whole of it is known.
+
+        Six digits are a tail: on another day, or from another bank, they are somebody else's.
+        """
+        from_elsewhere = self.bank is BankType.MOBILE_TRANSFER or self.payer_bank != BANESCO_CODE
+        if (
+            len(self.reference) == TAIL
+            and from_elsewhere
+            and self.payer_bank
+            and self.operation_date
+        ):
+            return f"{self.reference}:{self.payer_bank}:{self.operation_date.isoformat()}"
+        return self.reference
 
 
 COLUMNS = {

@@ -35,6 +35,7 @@ from webapp.words import gettext as _
 from webapp.words import lazy_gettext as _l
 
 OLDEST_OPERATION = date(2020, 1, 1)
+RequirementsOf = Callable[[BankType, str | None], Requirements]
 
 
 class Spelled:
@@ -90,6 +91,9 @@ class DayField(DateField):
     data: date | None
 
     def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist and not valuelist[0].strip():
+            self.data = None
+            return
         try:
             if valuelist and not valuelist[0].isascii():
                 raise ValueError
@@ -121,7 +125,7 @@ class PaymentForm(FlaskForm):
         validate_choice=False,
         validators=[Spelled(identifiers.payer_bank, optional=True)],
     )
-    operation_date = DayField(wording.FIELDS["operation_date"], validators=[Optional()])
+    operation_date = DayField(wording.FIELDS["operation_date"])
     full_name = StringField(
         wording.FIELDS["full_name"], validators=[Spelled(identifiers.full_name)]
     )
@@ -156,26 +160,54 @@ class PaymentForm(FlaskForm):
     submission_key = HiddenField(default=lambda: uuid.uuid4().hex)
     version = IntegerField(validators=[Optional()], widget=HiddenInput())
 
-    def __init__(
-        self, *, requirements_of: Callable[[BankType], Requirements], **kwargs: Any
-    ) -> None:
+    def __init__(self, *, requirements_of: RequirementsOf, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._requirements_of = requirements_of
+        if (
+            self._starts_empty()
+            and self._requirements_of(BankType.MOBILE_TRANSFER, None).operation_date
+        ):
+            self.operation_date.data = clock.today()
         self.reference.description = self._reference_hint()
+        self.payer_bank.description = self._payer_bank_hint()
 
     @property
     def requirements(self) -> Requirements:
-        """What the dialect needs of the kind that was chosen."""
+        """What the dialect needs of the kind, and from the bank, that were chosen."""
+        payer_bank = (self.payer_bank.data or "").strip() or None
         try:
-            return self._requirements_of(BankType(self.bank.data))
+            return self._requirements_of(BankType(self.bank.data), payer_bank)
         except ValueError:
-            return self._requirements_of(BankType.BANESCO)
+            return self._requirements_of(BankType.BANESCO, payer_bank)
+
+    @property
+    def payer_bank_matters(self) -> bool:
+        """Does the bank that a transfer came from change how it is found?"""
+        of_transfers = {self._requirements_of(BankType.BANESCO, code) for code in (None, "0102")}
+        return len(of_transfers) > 1
+
+    def _starts_empty(self) -> bool:
+        return not self.is_submitted() and not self.reference.data
 
     def _reference_hint(self) -> str:
-        least, most = self.requirements.reference_digits
-        if least == most:
-            return _("%(count)s dígitos, como aparece en el comprobante", count=least)
-        return _("De %(least)s a %(most)s dígitos", least=least, most=most)
+        ranges = {self._requirements_of(kind, None).reference_digits for kind in BankType}
+        if len(ranges) == 1:
+            ((least, most),) = ranges
+            if least == most:
+                return _("%(count)s dígitos, como aparece en el comprobante", count=least)
+            return _("De %(least)s a %(most)s dígitos", least=least, most=most)
+        least, most = self._requirements_of(BankType.BANESCO, None).reference_digits
+        return _(
+            "Transferencia: de %(least)s a %(most)s dígitos. Pago móvil: al menos los últimos %(tail)s.",
+            least=least,
+            most=most,
+            tail=self._requirements_of(BankType.MOBILE_TRANSFER, None).reference_digits[0],
+        )
+
+    def _payer_bank_hint(self) -> str:
+        if self._requirements_of(BankType.MOBILE_TRANSFER, None).payer_bank:
+            return _("De donde salió el dinero. Una transferencia sin indicar es de Banesco.")
+        return ""
 
     def validate_reference(self, field: Any) -> None:
         digits = self.requirements.reference_digits
@@ -192,11 +224,11 @@ class PaymentForm(FlaskForm):
     def validate_operation_date(self, field: Any) -> None:
         refuse_impossible_day(field)
         if self.requirements.operation_date and not field.data:
-            raise StopValidation(wording.misspelling(Problem.MISSING))
+            raise StopValidation(wording.missing(field.name))
 
     def validate_payer_bank(self, field: Any) -> None:
         if self.requirements.payer_bank and not field.data:
-            raise StopValidation(wording.misspelling(Problem.MISSING))
+            raise StopValidation(wording.missing(field.name))
 
     def details(self) -> Details:
         """The declared payment in canonical spelling; only after `validate`."""
@@ -249,8 +281,8 @@ class FilterForm(Form):
     reference = StringField(wording.FIELDS["reference"], render_kw={"inputmode": "numeric"})
     phone = StringField(wording.FIELDS["phone"], render_kw={"inputmode": "tel"})
     national_id = StringField(wording.FIELDS["national_id"])
-    from_date = DayField(_l("Desde"), validators=[Optional()])
-    to_date = DayField(_l("Hasta"), validators=[Optional()])
+    from_date = DayField(_l("Desde"))
+    to_date = DayField(_l("Hasta"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

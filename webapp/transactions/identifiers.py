@@ -5,6 +5,7 @@ Every function takes what was typed and returns the one spelling that is stored,
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 import unicodedata
@@ -141,12 +142,21 @@ def full_name(typed: str) -> str:
 
 
 def _capitalised(word: str, *, first: bool) -> str:
-    """Capitals as in `María D'Angelo de la Cruz`; a word of mixed case is left as it was typed."""
-    if not word.islower() and not word.isupper():
-        return word
-    if word.lower() in _PARTICLES and not first:
+    """Capitals as in `María D'Angelo de la Cruz`, `McDonald` left alone (ERD 5.2, `v.title()`)."""
+    if word.lower() in _PARTICLES and not first and (word.islower() or word.isupper()):
         return word.lower()
-    return re.sub(r"[^\W\d_]+", lambda part: part[0][0].upper() + part[0][1:].lower(), word)
+    return re.sub(r"[^\W\d_]+", lambda part: _part(part[0]), word)
+
+
+def _part(letters: str) -> str:
+    """A part of a word: as typed where every capital begins something, else with one capital."""
+    pairs = itertools.pairwise(letters)
+    deliberate = letters[0].isupper() and letters[-1].islower()
+    if deliberate and not any(one.isupper() and two.isupper() for one, two in pairs):
+        return letters
+    return (
+        letters.capitalize().capitalize()
+    )  # twice: ŉ becomes two letters, of which one is capital
 
 
 def searchable(text: str) -> str:

@@ -1,6 +1,6 @@
 """What an answer of the bank proves about a claim (DESIGN 3 and 4); pure.
 
-Only credits count. Exactly one settled credit that contradicts nothing verifies; everything doubtful goes to a person.
+Only credits count, and the bank's list is never shortened. Exactly one settled credit that contradicts nothing verifies; everything doubtful goes to a person.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from typing import Any
 from webapp.banking.gateway import Claim, Movement, MovementState
 from webapp.transactions import identifiers
 from webapp.transactions.lifecycle import Status
+
+TAIL = 6
+"""The least digits by which a reference can be told from another."""
 
 
 class ReasonCode(StrEnum):
@@ -33,6 +36,7 @@ class ReasonCode(StrEnum):
     SEVERAL_MOVEMENTS = "SEVERAL_MOVEMENTS"
     MOVEMENT_ALREADY_USED = "MOVEMENT_ALREADY_USED"
     GAVE_UP = "GAVE_UP"
+    STILL_PENDING = "STILL_PENDING"
 
 
 Reason = Mapping[str, Any]
@@ -59,21 +63,16 @@ def decide(claim: Claim, movements: Collection[Movement], held: Mapping[str, str
 
     `held` maps movements that pay other transactions to the ids of those transactions.
     """
-    credits_shown = _distinct(movement for movement in movements if movement.is_credit)
+    credits_shown = [movement for movement in movements if movement.is_credit]
     if not credits_shown:
         return Decision(Status.IN_PROGRESS, (reason(ReasonCode.NOT_FOUND),))
     fitting = [movement for movement in credits_shown if not any(differences(claim, movement))]
     if len(fitting) > 1:
-        return Decision(
-            Status.TO_REVIEW, (reason(ReasonCode.SEVERAL_MOVEMENTS, count=len(fitting)),)
-        )
+        several = reason(ReasonCode.SEVERAL_MOVEMENTS, count=len(fitting))
+        return Decision(Status.TO_REVIEW, (several,), _only(fitting))
     if fitting:
         return _by_state(fitting[0], held)
     return _doubtful(claim, credits_shown)
-
-
-def _distinct(movements: Iterator[Movement]) -> list[Movement]:
-    return list({movement.identity: movement for movement in movements}.values())
 
 
 def _by_state(movement: Movement, held: Mapping[str, str]) -> Decision:
@@ -111,12 +110,13 @@ def _doubtful(claim: Claim, movements: list[Movement]) -> Decision:
 
 
 def _only(movements: list[Movement]) -> Movement | None:
-    return movements[0] if len(movements) == 1 else None
+    """The one movement that these are, as far as the bank can tell them apart."""
+    return movements[0] if len({movement.identity for movement in movements}) == 1 else None
 
 
 def differences(claim: Claim, movement: Movement) -> Iterator[Reason]:
     """Everything in which a movement contradicts a claim; a field that is absent cannot."""
-    if movement.reference and not _same_reference(claim.reference, movement.reference):
+    if movement.reference and not _same_reference(claim.reference, movement):
         yield _differs(ReasonCode.REFERENCE_DIFFERS, claim.reference, movement.reference)
     if claim.amount is not None and movement.amount is not None and claim.amount != movement.amount:
         yield _differs(ReasonCode.AMOUNT_DIFFERS, str(claim.amount), str(movement.amount))
@@ -144,9 +144,36 @@ def currency(word: str) -> str:
     return "VES" if bare in {"BS", "BSS", "BS.S", "VES", "VED"} else bare
 
 
-def _same_reference(declared: str, shown: str) -> bool:
-    """Leading zeros are a matter of spelling (BANESCO.md)."""
-    return declared.lstrip("0") == shown.strip().lstrip("0")
+def _same_reference(declared: str, movement: Movement) -> bool:
+    """Leading zeros are a matter of spelling; where the bank may cut, a tail is as good (BANESCO.md)."""
+    shown = (movement.reference or "").strip()
+    if declared.lstrip("0") == shown.lstrip("0"):
+        return True
+    if not movement.reference_may_be_cut:
+        return False
+    # A zero that was typed is a digit; one that the bank left out is not.
+    return shown.endswith(declared) or declared.endswith(shown.zfill(TAIL))
+
+
+def tail(reference: str) -> str:
+    """The last six digits of a reference: what all spellings of it share."""
+    return reference.strip().lstrip("0").zfill(TAIL)[-TAIL:]
+
+
+def may_be_the_same(movement: Movement, other: Movement) -> bool:
+    """Could these be one movement of the bank in two spellings? What one of them lacks cannot tell."""
+    if movement.identity == other.identity:
+        return True
+    pairs = (
+        (movement.amount, other.amount),
+        (movement.day, other.day),
+        (movement.transaction_type, other.transaction_type),
+    )
+    if any(one is not None and two is not None and one != two for one, two in pairs):
+        return False
+    spellings = ((one.reference or "").lstrip("0").zfill(TAIL) for one in (movement, other))
+    short, long = sorted(spellings, key=len)
+    return long.endswith(short)
 
 
 def _same_phone(declared: str, shown: str) -> bool:

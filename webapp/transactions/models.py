@@ -46,6 +46,9 @@ class Transaction(Base):
         UniqueConstraint("reference_key", "transaction_type", name="unique_reference_per_type"),
         UniqueConstraint("created_by", "submission_key", name="uq_transactions_submission"),
         CheckConstraint(
+            "matched_movement IS NULL OR movement_tail IS NOT NULL", name="matched_has_tail"
+        ),
+        CheckConstraint(
             "(deleted_at IS NULL) = (reference_key IS NOT NULL)", name="key_while_alive"
         ),
         CheckConstraint("amount > 0", name="amount_positive"),
@@ -73,6 +76,11 @@ class Transaction(Base):
             postgresql_where=text("next_check_at IS NOT NULL AND deleted_at IS NULL"),
         ),
         Index("ix_transactions_name_words", "name_words", postgresql_using="gin"),
+        Index(
+            "ix_transactions_movement_tail",
+            "movement_tail",
+            postgresql_where=text("movement_tail IS NOT NULL"),
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(
@@ -111,8 +119,14 @@ class Transaction(Base):
     bank_amount: Mapped[Decimal | None] = mapped_column(Numeric(18, 2))
     shown_movement: Mapped[str | None] = mapped_column(String(120))
     """The one movement that the bank last showed for this claim; it pays only once matched."""
+    shown_movements: Mapped[list[dict[str, Any]]] = mapped_column(
+        JSONB, default=list, server_default=text("'[]'")
+    )
+    """Every credit that the bank last showed, read (see `movements`)."""
     matched_movement: Mapped[str | None] = mapped_column(String(120), unique=True)
     """One bank movement pays one transaction, ever."""
+    movement_tail: Mapped[str | None] = mapped_column(String(6))
+    """What all spellings of the matched movement's reference end with."""
     banesco_payload: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(
         JSONB, default=list, server_default=text("'[]'")

@@ -15,6 +15,7 @@ from webapp.extensions import db
 from webapp.observability import TRANSACTION_COUNT
 from webapp.permissions import Actor
 from webapp.text import is_storable
+from webapp.transactions import announcing, matching
 from webapp.transactions.lifecycle import Cause, Status, allows
 from webapp.transactions.matching import Reason
 from webapp.transactions.models import Transaction, TransactionEvent
@@ -43,6 +44,13 @@ def move(
     TRANSACTION_COUNT.labels(new_status.value, transaction.bank.value).inc()
 
 
+def take_movement(transaction: Transaction, identity: str | None) -> None:
+    """Let a movement pay this payment, as the database allows it to pay only one."""
+    transaction.matched_movement = identity
+    reference = transaction.bank_reference or transaction.reference
+    transaction.movement_tail = matching.tail(reference) if identity else None
+
+
 def event(
     transaction: Transaction,
     old_status: Status | None,
@@ -52,7 +60,7 @@ def event(
     reasons: Sequence[Reason] = (),
     **about: Any,
 ) -> None:
-    """Write one event of the trail, inside the caller's unit of work."""
+    """Write one event of the trail and stage what other programs are told, inside the caller's unit of work."""
     if reasons:
         about["reasons"] = [dict(item) for item in reasons]
         reason = reason or ", ".join(item["code"] for item in reasons)
@@ -69,6 +77,7 @@ def event(
             created_at=clock.now(),
         )
     )
+    announcing.announce(transaction, old_status)
 
 
 def required_reason(reason: str) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from webapp import formatting
+from webapp.banking.gateway import Movement
 from webapp.permissions import ActorType
-from webapp.transactions import identifiers, matching, wording
+from webapp.transactions import identifiers, matching, movements, wording
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.matching import ReasonCode
 from webapp.transactions.models import Transaction, TransactionEvent
@@ -47,9 +48,10 @@ class TimelineEntry:
 
 
 def comparison(transaction: Transaction) -> list[ComparedField]:
-    """What was declared beside what the bank shows, field by field."""
-    shown = transaction.banesco_payload if isinstance(transaction.banesco_payload, dict) else {}
-    differing = {item["code"] for item in transaction.reasons}
+    """What was declared beside what the bank shows, field by field, where it shows one movement."""
+    t = transaction
+    shown = _only_shown(t)
+    differing = {item["code"] for item in t.reasons}
 
     def row(
         name: str, declared: str, bank: str | None, code: ReasonCode | None = None
@@ -59,31 +61,29 @@ def comparison(transaction: Transaction) -> list[ComparedField]:
             state = "empty"  # shown side by side, never compared
         return ComparedField(str(wording.FIELDS[name]), declared, bank or formatting.NOTHING, state)
 
-    t = transaction
-    date_shown = _text(
-        shown.get("date"), lambda text: wording.field_value("operation_date", text[:10])
-    )
+    money_code = ReasonCode.AMOUNT_DIFFERS
+    if ReasonCode.CURRENCY_DIFFERS.value in differing:
+        money_code = ReasonCode.CURRENCY_DIFFERS
     phone_shown = _text(
-        shown.get("customer_phone"), lambda text: formatting.phone(identifiers.phone(text))
+        shown and shown.phone, lambda text: formatting.phone(identifiers.phone(text))
     )
     id_shown = _text(
-        shown.get("customer_national_id"),
+        shown and shown.national_id,
         lambda text: formatting.national_id(identifiers.national_id(text)),
     )
-    amount_shown = formatting.money(t.bank_amount) if t.bank_amount is not None else None
-    if amount_shown and matching.currency(str(shown.get("currency") or "VES")) != "VES":
-        amount_shown = formatting.money(t.bank_amount, str(shown["currency"]))
-    differs_in_money = ReasonCode.CURRENCY_DIFFERS.value in differing
     return [
+        row("amount", formatting.money(t.amount), _money_shown(shown), money_code),
         row(
-            "amount",
-            formatting.money(t.amount),
-            amount_shown,
-            ReasonCode.CURRENCY_DIFFERS if differs_in_money else ReasonCode.AMOUNT_DIFFERS,
+            "reference",
+            t.reference,
+            shown.reference if shown else None,
+            ReasonCode.REFERENCE_DIFFERS,
         ),
-        row("reference", t.reference, t.bank_reference, ReasonCode.REFERENCE_DIFFERS),
         row(
-            "operation_date", formatting.day(t.operation_date), date_shown, ReasonCode.DATE_DIFFERS
+            "operation_date",
+            formatting.day(t.operation_date),
+            formatting.day(shown.day) if shown and shown.day else None,
+            ReasonCode.DATE_DIFFERS,
         ),
         row("payer_bank", wording.field_value("payer_bank", t.payer_bank), None),
         row("full_name", t.customer_full_name, None),
@@ -94,7 +94,50 @@ def comparison(transaction: Transaction) -> list[ComparedField]:
             ReasonCode.NATIONAL_ID_DIFFERS,
         ),
         row("phone", formatting.phone(t.customer_phone), phone_shown, ReasonCode.PHONE_DIFFERS),
-        row("concept", t.concept or formatting.NOTHING, _text(shown.get("concept"), str)),
+        row("concept", t.concept or formatting.NOTHING, _text(shown and shown.concept, str)),
+    ]
+
+
+def _only_shown(transaction: Transaction) -> Movement | None:
+    """The movement that stands beside what was declared, where the bank shows just one."""
+    shown = {kept["identity"]: kept for kept in transaction.shown_movements}
+    kept = shown.get(transaction.shown_movement) if transaction.shown_movement else None
+    return movements.from_json(kept) if kept else None
+
+
+def _money_shown(shown: Movement | None) -> str | None:
+    if shown is None or shown.amount is None:
+        return None
+    return formatting.money(shown.amount, matching.currency(shown.currency or "VES"))
+
+
+@dataclass(frozen=True)
+class ShownMovement:
+    """One of several movements of the bank, with what it has against the claim."""
+
+    reference: str
+    amount: str
+    day: str
+    time: str
+    concept: str
+    differences: list[str]
+
+
+def shown_movements(transaction: Transaction) -> list[ShownMovement]:
+    """Every movement that the bank shows, where it shows more than one."""
+    if len(transaction.shown_movements) < 2:
+        return []
+    claim = transaction.as_claim()
+    return [
+        ShownMovement(
+            reference=movement.reference or formatting.NOTHING,
+            amount=_money_shown(movement) or formatting.NOTHING,
+            day=formatting.day(movement.day),
+            time=movement.time or "",
+            concept=movement.concept or "",
+            differences=[wording.in_words(item) for item in matching.differences(claim, movement)],
+        )
+        for movement in map(movements.from_json, transaction.shown_movements)
     ]
 
 

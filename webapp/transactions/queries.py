@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, func, or_, select, text, tuple_
 from sqlalchemy.orm import joinedload
 
 from webapp import clock
@@ -17,6 +18,9 @@ from webapp.extensions import db
 from webapp.transactions import identifiers
 from webapp.transactions.lifecycle import DECIDABLE, Status
 from webapp.transactions.models import Transaction, TransactionEvent
+
+NEWEST_FIRST = (Transaction.created_at.desc(), Transaction.id.desc())
+EXPORT_CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -104,12 +108,85 @@ def offset_page(wanted: Filter, *, offset: int, size: int) -> Page:
     """As `page`, from any offset."""
     matching = narrowed(alive(), wanted)
     total = db.session.scalar(select(func.count()).select_from(narrowed(_ids(), wanted).subquery()))
-    rows = db.session.scalars(
-        matching.order_by(Transaction.created_at.desc(), Transaction.id.desc())
-        .offset(offset)
-        .limit(size)
-    )
+    rows = db.session.scalars(matching.order_by(*NEWEST_FIRST).offset(offset).limit(size))
     return Page(items=list(rows), total=total or 0, number=offset // size + 1, size=size)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in the list that stays where it is, whatever is inserted: right after this row."""
+
+    created_at: datetime
+    row_id: uuid.UUID
+
+
+def place_of(transaction: Transaction) -> Place:
+    """The place right after a row."""
+    return Place(transaction.created_at, transaction.id)
+
+
+def rows_after(wanted: Filter, place: Place | None, *, size: int) -> tuple[list[Transaction], bool]:
+    """The next rows, newest first, and whether more follow; from the newest without a place.
+
+    Rows that are inserted meanwhile are newer than the place: none is met twice, none is jumped over.
+    """
+    query = narrowed(alive(), wanted).order_by(*NEWEST_FIRST).limit(size + 1)
+    if place is not None:
+        query = query.where(_behind(place))
+    rows = list(db.session.scalars(query))
+    return rows[:size], len(rows) > size
+
+
+def _behind(place: Place) -> ColumnElement[bool]:
+    return tuple_(Transaction.created_at, Transaction.id) < (place.created_at, place.row_id)
+
+
+EXPORTED = {
+    "id": Transaction.id,
+    "transaction_id": Transaction.transaction_id,
+    "status": Transaction.status,
+    "bank": Transaction.bank,
+    "transaction_type": Transaction.transaction_type,
+    "reference": Transaction.reference,
+    "customer.full_name": Transaction.customer_full_name,
+    "customer.phone": Transaction.customer_phone,
+    "customer.national_id": Transaction.customer_national_id,
+    "customer.concept": Transaction.concept,
+    "amount": Transaction.amount,
+    "currency": Transaction.currency,
+    "payer_bank": Transaction.payer_bank,
+    "operation_date": Transaction.operation_date,
+    "bank_amount": Transaction.bank_amount,
+    "bank_reference": Transaction.bank_reference,
+    "version": Transaction.version,
+    "created_at": Transaction.created_at,
+    "updated_at": Transaction.updated_at,
+}
+"""The columns of an export, by the names that the JSON has for them."""
+
+
+def exported(wanted: Filter) -> Iterator[Sequence[Row[Any]]]:
+    """All rows of a filter, newest first, with EXPORTED's values, some hundred at a time.
+
+    The first ones are read now, so that errors come before anything is sent. Each part is a query of its
+    own from where the last one ended: a slow reader holds no connection and no snapshot.
+    """
+    engine = db.engine  # the rest is read outside of the application's context
+    columns = select(*EXPORTED.values()).where(Transaction.deleted_at.is_(None))
+    query = narrowed(columns, wanted).order_by(*NEWEST_FIRST).limit(EXPORT_CHUNK)  # type: ignore[arg-type]
+
+    def after(place: Place | None) -> Sequence[Row[Any]]:
+        part = query if place is None else query.where(_behind(place))
+        with engine.connect() as connection:
+            return connection.execute(part).all()
+
+    def rest(rows: Sequence[Row[Any]]) -> Iterator[Sequence[Row[Any]]]:
+        while rows:
+            yield rows
+            last = Place(rows[-1].created_at, rows[-1].id)
+            rows = after(last) if len(rows) == EXPORT_CHUNK else []
+
+    return rest(after(None))
 
 
 def _ids() -> Select[Transaction]:
@@ -204,16 +281,38 @@ def by_transaction_id(transaction_id: str) -> Transaction | None:
     )
 
 
-def holders(movements: Collection[str], *, other_than: uuid.UUID) -> dict[str, Transaction]:
-    """Which other transactions these movements of the bank already pay; deleted ones count."""
-    if not movements:
-        return {}
-    rows = db.session.scalars(
+def holder_of_movement(identity: str, *, other_than: uuid.UUID) -> Transaction | None:
+    """Which other transaction a movement of the bank already pays; a deleted one counts."""
+    return db.session.scalar(
         select(Transaction).where(
-            Transaction.matched_movement.in_(movements), Transaction.id != other_than
+            Transaction.matched_movement == identity, Transaction.id != other_than
         )
     )
-    return {str(row.matched_movement): row for row in rows}
+
+
+def paying(
+    tails: Collection[str], identities: Collection[str], *, other_than: uuid.UUID
+) -> list[Transaction]:
+    """The other transactions that movements with these tails or identities pay; deleted ones count."""
+    if not tails:
+        return []
+    query = select(Transaction).where(
+        or_(
+            Transaction.movement_tail.in_(tails),
+            Transaction.matched_movement.in_(identities),
+        ),
+        Transaction.id != other_than,
+    )
+    return list(db.session.scalars(query.order_by(Transaction.created_at)))
+
+
+def lock_tails(tails: Collection[str]) -> None:
+    """Let one unit of work at a time decide about movements with these tails."""
+    for tail in sorted(set(tails)):
+        db.session.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 8))"),
+            {"key": f"movement:{tail}"},
+        )
 
 
 def waiting_for_review() -> list[Transaction]:

@@ -23,11 +23,30 @@ _SPACING = (
 """Up to which age of a claim it is asked about how often; hourly after that."""
 
 
-def next_check(transaction: Transaction, now: datetime | None = None) -> datetime:
-    """When the bank should be asked again: the older the claim, the later, and never all at once."""
+AFTER_SILENCE = timedelta(minutes=2)
+"""The longest wait after a call that a well bank would have answered."""
+QUIET_SPACING = timedelta(minutes=15)
+"""The shortest wait in the bank's hours of maintenance."""
+
+
+def next_check(
+    transaction: Transaction,
+    now: datetime | None = None,
+    *,
+    quiet: bool = False,
+    silent: bool = False,
+) -> datetime:
+    """When the bank should be asked again: the older the claim, the later, and never all at once.
+
+    `quiet`: the bank is being maintained. `silent`: it did not answer, so nothing is known yet.
+    """
     now = now or clock.now()
     age = now - transaction.waiting_since
     delay = next((delay for limit, delay in _SPACING if age < limit), timedelta(hours=1))
+    if silent:
+        delay = min(delay, AFTER_SILENCE)
+    if quiet:
+        delay = max(delay, QUIET_SPACING)
     return now + delay * random.uniform(1.0, 1.1)  # noqa: S311
 
 

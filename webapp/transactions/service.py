@@ -21,7 +21,7 @@ from webapp.transactions import identifiers, queries, rules
 from webapp.transactions.details import COLUMNS, NOT_ASKED, Details, details_of
 from webapp.transactions.lifecycle import Cause, Status, allows
 from webapp.transactions.models import Transaction
-from webapp.transactions.moves import event, move, required_reason
+from webapp.transactions.moves import event, move, required_reason, take_movement
 from webapp.words import gettext as _
 
 
@@ -145,7 +145,7 @@ def _new(
 def _declare(transaction: Transaction, details: Details) -> None:
     for name, column in COLUMNS.items():
         setattr(transaction, column, getattr(details, name))
-    transaction.reference_key = details.reference
+    transaction.reference_key = details.reference_key
     # Cut to its column: without ligatures (ﬃ) a name can become longer than it was.
     transaction.customer_name_search = identifiers.searchable(details.full_name)[:255]
     transaction.waiting_since = clock.now()
@@ -157,7 +157,7 @@ def _explain_collision(
     """Raise what the database refused, in words; return where it can no longer be seen."""
     if queries.by_submission(actor.id, submission_key) is not None:
         return  # the same form, sent twice at once
-    holder = queries.holder_of_reference(details.reference, details.transaction_type)
+    holder = queries.holder_of_reference(details.reference_key, details.transaction_type)
     if holder is not None:
         raise ReferenceTaken(holder)
     if transaction_id and queries.by_transaction_id(transaction_id):
@@ -190,7 +190,7 @@ def correct(
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
-        holder = queries.holder_of_reference(details.reference, details.transaction_type)
+        holder = queries.holder_of_reference(details.reference_key, details.transaction_type)
         raise ReferenceTaken(holder) if holder else StaleVersion() from None
     return queries.by_id(row_id)
 
@@ -203,7 +203,7 @@ def _declare_again(transaction: Transaction, details: Details, *, ask_again: boo
         return
     if allows(Cause.CORRECTION, transaction.status, Status.IN_PROGRESS):
         transaction.status = Status.IN_PROGRESS
-    transaction.reasons = []
+    transaction.reasons, transaction.shown_movements = [], []
     transaction.shown_movement = transaction.bank_reference = transaction.bank_amount = None
     transaction.banesco_payload = None
     transaction.next_check_at = clock.now()
@@ -231,11 +231,19 @@ def delete(
     return transaction
 
 
-def decide(*, actor: Actor, row_id: uuid.UUID, verdict: Verdict, reason: str) -> Transaction:
+def decide(
+    *,
+    actor: Actor,
+    row_id: uuid.UUID,
+    verdict: Verdict,
+    reason: str,
+    version: int | None = None,
+) -> Transaction:
     """A supervisor approves or rejects, for a reason.
 
-    Raises Forbidden (permission, or one's own entry), Invalid without a reason, Conflict where it
-    is decided already or its movement pays another payment.
+    Raises Forbidden (permission, or one's own entry), Invalid without a reason, StaleVersion (with a
+    `version` other than the row's), Conflict where it is decided already or its movement pays another
+    payment.
     """
     actor.require(Permission.TRANSACTION_REVIEW)
     reason = required_reason(reason)
@@ -243,6 +251,8 @@ def decide(*, actor: Actor, row_id: uuid.UUID, verdict: Verdict, reason: str) ->
     if transaction.status not in rules.DECIDABLE:
         raise Conflict(_not_decidable(transaction), code="not_decidable")
     rules.require_may_decide(actor, transaction)
+    if version is not None and version != transaction.version:
+        raise StaleVersion()
     if verdict is Verdict.APPROVE:
         _take_movement(transaction, transaction.shown_movement)
     new_status = Status.COMPLETED if verdict is Verdict.APPROVE else Status.CANCELED
@@ -273,13 +283,13 @@ def _take_movement(transaction: Transaction, movement: str | None) -> None:
     """Let the movement that the bank shows pay this payment; a deleted or rejected one gives it up."""
     if movement is None:
         return
-    holder = queries.holders([movement], other_than=transaction.id).get(movement)
+    holder = queries.holder_of_movement(movement, other_than=transaction.id)
     if holder is not None:
         if holder.deleted_at is None and holder.status is Status.COMPLETED:
             raise Conflict(_movement_taken(holder), code="movement_used")
-        holder.matched_movement = None
+        take_movement(holder, None)
         db.session.flush()
-    transaction.matched_movement = movement
+    take_movement(transaction, movement)
 
 
 def _movement_taken(holder: Transaction | None) -> str:
@@ -299,7 +309,7 @@ def reopen(*, actor: Actor, row_id: uuid.UUID, reason: str) -> Transaction:
     transaction = queries.locked(row_id)
     if not allows(Cause.REOPENING, transaction.status, Status.TO_REVIEW):
         raise Conflict(_("Este pago no está cerrado: no hace falta reabrirlo."))
-    transaction.matched_movement = None
+    take_movement(transaction, None)
     move(transaction, Status.TO_REVIEW, Cause.REOPENING, actor, reason)
     db.session.commit()
     return queries.by_id(row_id)

@@ -25,7 +25,7 @@ from webapp.banking.connection import BankConnection
 from webapp.errors import Conflict, Invalid
 from webapp.extensions import bank_pool, db
 from webapp.permissions import Permission, actor, requires
-from webapp.transactions import checking, presenting, queries, rules, service
+from webapp.transactions import checking, presenting, queries, rules, service, wording
 from webapp.transactions.checking import CheckOutcome, CheckResult
 from webapp.transactions.forms import FilterForm, PaymentForm, ReasonForm, declared
 from webapp.transactions.lifecycle import CHECKABLE, DECIDABLE, Status
@@ -162,6 +162,7 @@ def show_page(
         transaction=transaction,
         comparison=presenting.comparison(transaction),
         reasons=presenting.reasons(transaction),
+        shown_movements=presenting.shown_movements(transaction),
         timeline=presenting.timeline(queries.events_of(transaction.id)),
         check=_check_state(transaction, result),
         can_edit=rules.may_correct(who, transaction),
@@ -192,7 +193,7 @@ def _check_state(transaction: Transaction, result: CheckResult | None) -> dict[s
     busy = transaction.checking_until is not None and transaction.checking_until > now
     return {
         "url": url_of(transaction, "check"),
-        "allowed": wait == 0 and not busy,
+        "allowed": wait == 0 and not busy and not _missing(transaction),
         "wait_seconds": wait,
         "sentence": _check_sentence(transaction, result, wait=wait, busy=busy),
     }
@@ -201,12 +202,13 @@ def _check_state(transaction: Transaction, result: CheckResult | None) -> dict[s
 def _check_sentence(
     transaction: Transaction, result: CheckResult | None, *, wait: int, busy: bool
 ) -> str:
+    missing = _missing(transaction)
+    if missing:
+        return wording.incomplete(missing)
     if busy:
         return _("Consultando a Banesco en este momento…")
     if result and result.outcome is CheckOutcome.BANK_SILENT:
-        return _(
-            "Banesco no respondió. Eso no dice nada sobre este pago: lo seguiremos consultando."
-        )
+        return str(wording.SILENCES[result.silence])
     if wait:
         return _("Próxima consulta en %(seconds)s s.", seconds=wait)
     if transaction.next_check_at and transaction.status is Status.IN_PROGRESS:
@@ -215,6 +217,12 @@ def _check_sentence(
             return _("El sistema vuelve a consultar solo en %(time)s.", time=_duration(seconds))
         return _("El sistema lo va a consultar en seguida.")
     return _("Puede consultar a Banesco ahora.")
+
+
+def _missing(transaction: Transaction) -> tuple[str, ...]:
+    """What the bank would need to be asked about this payment, and is not declared."""
+    needs = bank().gateway.requirements(transaction.bank, transaction.payer_bank)
+    return needs.missing(transaction.as_claim())
 
 
 def _duration(seconds: int) -> str:

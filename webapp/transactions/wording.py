@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from webapp import formatting
-from webapp.banking.gateway import BankType, TransactionType
+from webapp.banking.gateway import BankType, Outcome, TransactionType
 from webapp.money import AmountProblem
 from webapp.transactions import identifiers
 from webapp.transactions.identifiers import Problem
@@ -45,6 +46,24 @@ FIELDS = {
     "concept": _l("Concepto"),
     "transaction_type": _l("Qué es el movimiento"),
 }
+
+SILENCES = {
+    Outcome.UNAVAILABLE: _l(
+        "Banesco no respondió. Eso no dice nada sobre este pago: lo seguiremos consultando."
+    ),
+    Outcome.RATE_LIMITED: _l(
+        "Banesco pide esperar. Eso no dice nada sobre este pago: lo consultaremos cuando permita."
+    ),
+    Outcome.UNREADABLE: _l(
+        "Banesco respondió algo que no se entiende. Eso no dice nada sobre este pago: lo seguiremos "
+        "consultando."
+    ),
+    Outcome.REFUSED: _l(
+        "Banesco no aceptó nuestra consulta: es un problema de nuestra conexión, no de este pago. "
+        "Avise a administración."
+    ),
+}
+"""Whose fault it is that the bank said nothing, and what that means."""
 
 _MISSPELLINGS = {
     Problem.MISSING: _l("Falta este dato."),
@@ -105,6 +124,8 @@ def misspelling(problem: Problem, digits: tuple[int, int] = (9, 9)) -> str:
 
 _EXAMPLES = {
     "reference": "123456789",
+    "operation_date": "24/11/2026",
+    "payer_bank": "0102 Venezuela",
     "amount": "1.234,56",
     "full_name": "María D'Angelo",
     "national_id": "V-12.345.678",
@@ -118,6 +139,14 @@ def missing(field: str) -> str:
     if example is None:
         return str(_MISSPELLINGS[Problem.MISSING])
     return _("Falta este dato. Escríbalo como %(example)s.", example=example)
+
+
+def incomplete(fields: Iterable[str]) -> str:
+    """That the bank cannot be asked before these fields are filled in."""
+    names = ", ".join(str(FIELDS[name]).lower() for name in fields)
+    return _(
+        "Para consultarlo falta: %(fields)s. Corrija el pago y se consulta solo.", fields=names
+    )
 
 
 def amount_problem(problem: AmountProblem) -> str:
@@ -174,6 +203,13 @@ def in_words(reason: Reason) -> str:
         return _(
             "Ese movimiento del banco ya paga otro registro: %(holder)s.",
             holder=reason["transaction_id"],
+        )
+    if code is ReasonCode.STILL_PENDING:
+        return ngettext(
+            "El banco lo tiene en trámite («%(word)s») desde hace más de %(num)s hora.",
+            "El banco lo tiene en trámite («%(word)s») desde hace más de %(num)s horas.",
+            int(reason["hours"]),
+            word=reason["word"],
         )
     return ngettext(
         "No apareció en el banco durante %(num)s hora.",

@@ -1,19 +1,30 @@
-"""`flask worker`: asks the bank about every payment that is due; any number may run, anywhere."""
+"""`flask worker`: asks the bank about every payment that is due, and tells other programs what happened.
+
+Any number may run, anywhere. Asking and telling have threads of their own: neither waits for the other.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
 from flask import Flask
+from prometheus_client import start_http_server
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import limits
+from webapp import idempotency, limits
+from webapp.accounts import service as accounts
 from webapp.banking.connection import BankConnection
+from webapp.config import Settings
 from webapp.transactions import checking
+from webapp.webhooks import delivery
+from webapp.webhooks import service as webhooks
+from webapp.webhooks.sending import Sender
 
 log = structlog.get_logger(__name__)
 
@@ -25,10 +36,11 @@ HOUSEKEEPING_SECONDS = 600.0
 
 @dataclass
 class Worker:
-    """A few threads that ask, each about one payment at a time, until told to stop."""
+    """A few threads that ask, each about one payment at a time, and two that send, until told to stop."""
 
     app: Flask
     bank: BankConnection
+    sender: Sender
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
@@ -38,8 +50,11 @@ class Worker:
         """
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: self.stopping.set())
-        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(THREADS)]
-        log.info("worker_started", threads=THREADS)
+        self._serve_metrics()
+        # One sends only to endpoints that answer, so that those which hang never hold up the others.
+        tasks = [self._ask_one] * THREADS + [self._send_one, self._send_one_to_the_sound]
+        threads = [threading.Thread(target=self._work, args=[task], daemon=True) for task in tasks]
+        log.info("worker_started", threads=len(threads))
         for thread in threads:
             thread.start()
         next_housekeeping = 0.0
@@ -52,33 +67,57 @@ class Worker:
             thread.join(max(last_moment - time.monotonic(), 0))
         log.info("worker_stopped")
 
+    def _serve_metrics(self) -> None:
+        """/metrics of this process, where PROMETHEUS_PORT asks for it."""
+        settings: Settings = self.app.config["SETTINGS"]
+        if settings.prometheus_port:
+            host = os.environ.get("HOST", "127.0.0.1")
+            start_http_server(settings.prometheus_port, addr=host)
+            log.info("metrics_served", port=settings.prometheus_port)
+
     def run_once(self) -> int:
-        """Ask about everything that is due now; returns how many payments that were."""
+        """Ask about everything that is due now and send what is due then.
+
+        Returns how many payments were asked about.
+        """
         done = 0
-        while self._one():
+        while self._ask_one():
             done += 1
+        while self._send_one():
+            pass
         return done
 
-    def _work(self) -> None:
+    def _work(self, task: Callable[[], bool]) -> None:
         while not self.stopping.is_set():
             try:
-                worked = self._one()
+                worked = task()
             except SQLAlchemyError as error:
                 log.error("worker_database_unavailable", kind=type(error).__name__)
                 worked = False
-            except Exception as error:  # one payment's trouble must not stop the others
+            except Exception as error:  # the trouble of one must not stop the others
                 log.error("worker_failed", exc_info=error)
                 worked = False
             if not worked:
                 self.stopping.wait(IDLE_SECONDS)
 
-    def _one(self) -> bool:
+    def _ask_one(self) -> bool:
         with self.app.app_context():
             return checking.check_due(bank=self.bank)
+
+    def _send_one(self) -> bool:
+        with self.app.app_context():
+            return delivery.deliver_due(sender=self.sender)
+
+    def _send_one_to_the_sound(self) -> bool:
+        with self.app.app_context():
+            return delivery.deliver_due(sender=self.sender, sound_only=True)
 
     def _keep_house(self) -> None:
         try:
             with self.app.app_context():
                 limits.forget_expired()
+                webhooks.forget_old()
+                accounts.forget_ended_sessions()
+                idempotency.forget_expired()
         except SQLAlchemyError as error:
             log.error("worker_database_unavailable", kind=type(error).__name__)

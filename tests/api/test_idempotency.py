@@ -1,0 +1,280 @@
+"""A write sent again under the same Idempotency-Key is done once and answered alike."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from tests.support.bank import FakeGateway
+from tests.support.logs import watched
+from tests.support.people import Cast
+from tests.support.programs import Program, payment
+from tests.support.threads import together
+from webapp import clock, create_app, idempotency
+from webapp.banking.connection import BankConnection
+from webapp.config import Settings
+from webapp.extensions import db
+from webapp.permissions import Permission, requires
+from webapp.transactions.worker import Worker
+
+
+def key(value: str | None = None) -> dict[str, str]:
+    return {"Idempotency-Key": value or uuid.uuid4().hex}
+
+
+def stored() -> int:
+    found: int = db.session.scalar(text("SELECT count(*) FROM transactions"))
+    db.session.rollback()
+    return found
+
+
+def kept() -> list[Any]:
+    rows = db.session.execute(text("SELECT * FROM idempotency_keys")).all()
+    db.session.rollback()
+    return list(rows)
+
+
+def test_the_same_request_again_gets_the_stored_answer(integrator: Program):
+    sent, headers = payment(), key()
+    first = integrator.post("/transactions", sent, headers=headers)
+    again = integrator.post("/transactions/", sent, headers=headers)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.data == first.data
+    assert again.headers["ETag"] == first.headers["ETag"]
+    assert again.content_type == first.content_type
+    assert stored() == 1
+
+
+def test_spelling_the_same_json_in_another_way_is_the_same_request(integrator: Program):
+    sent, headers = payment(), key()
+    integrator.post("/transactions", sent, headers=headers)
+    turned = dict(reversed(sent.items()))
+    again = integrator.post("/transactions", turned, headers=headers)
+    assert again.headers["Idempotent-Replayed"] == "true"
+
+
+def test_another_body_or_another_address_under_the_key_is_refused(integrator: Program):
+    sent, headers = payment(), key()
+    made = integrator.post("/transactions", sent, headers=headers).get_json()
+    other = integrator.post("/transactions", {**sent, "amount": "2.00"}, headers=headers)
+    elsewhere = integrator.call(
+        "PATCH", f"/transactions/{made['id']}", json={"amount": "2.00"}, headers=headers
+    )
+    for refused in (other, elsewhere):
+        assert refused.status_code == 422
+        assert refused.get_json()["code"] == "idempotency_key_reused"
+    assert integrator.get(f"/transactions/{made['id']}").get_json()["amount"] == "1240.00"
+
+
+def test_keys_belong_to_their_owner(integrator: Program, cashier_program: Program):
+    headers = key("invoice-1")
+    assert integrator.post("/transactions", payment(), headers=headers).status_code == 201
+    assert cashier_program.post("/transactions", payment(), headers=headers).status_code == 201
+
+
+@pytest.mark.parametrize("value", ["x" * 256, "", "ñandú", "tab\there", " ", "a\x7fb"])
+def test_a_key_that_is_none_is_refused(integrator: Program, value: str):
+    headers = {"Idempotency-Key": value}
+    refused = integrator.post("/transactions", payment(), headers=headers)
+    assert refused.status_code == 422
+    assert refused.get_json()["code"] == "idempotency_key_invalid"
+    assert stored() == 0
+
+
+@pytest.mark.parametrize("value", ["x" * 255, "!", '"quoted"', "a key with spaces"])
+def test_any_visible_ascii_is_a_key(integrator: Program, value: str):
+    headers = {"Idempotency-Key": value}
+    assert integrator.post("/transactions", payment(), headers=headers).status_code == 201
+
+
+def test_twenty_at_once_make_one_payment(app: Flask, integrator: Program):
+    sent, headers = payment(), key()
+    answers = together(app, [lambda: integrator.post("/transactions", sent, headers=headers)] * 20)
+    statuses = [answer.status_code for answer in answers]
+    assert set(statuses) <= {201, 409}
+    bodies = {answer.data for answer in answers if answer.status_code == 201}
+    assert len(bodies) == 1
+    fresh = [a for a in answers if a.status_code == 201 and "Idempotent-Replayed" not in a.headers]
+    assert len(fresh) == 1
+    for answer in answers:
+        if answer.status_code == 409:
+            assert answer.get_json()["code"] == "idempotency_in_flight"
+            assert answer.headers["Retry-After"] == "1"
+    assert stored() == 1
+
+
+def test_the_key_holds_over_two_processes(
+    app: Flask, integrator: Program, bank: FakeGateway, database_url: str, tmp_path: Path
+):
+    other = second_app(database_url, tmp_path)
+    elsewhere = Program(other)
+    elsewhere.token = integrator.token
+    sent, headers = payment(), key()
+    first = integrator.post("/transactions", sent, headers=headers)
+    again = elsewhere.post("/transactions", sent, headers=headers)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.data == first.data
+    with other.app_context():
+        db.engine.dispose()
+
+
+def second_app(database_url: str, folder: Path) -> Flask:
+    return create_app(
+        Settings.from_environment(
+            {
+                "DATABASE_URL": database_url,
+                "DATA_DIR": str(folder),
+                "SECRET_KEY": "a-secret-of-the-tests-only",
+            }
+        )
+    )
+
+
+def test_a_refusal_is_repeated_with_the_id_of_the_repeating_request(integrator: Program):
+    headers = key()
+    wrong = payment(amount="0.00")
+    first = integrator.post("/transactions", wrong, headers=headers)
+    again = integrator.post("/transactions", wrong, headers=headers)
+    assert (first.status_code, again.status_code) == (422, 422)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.get_json()["request_id"] == again.headers["X-Request-ID"]
+    assert again.get_json()["request_id"] != first.get_json()["request_id"]
+
+
+def test_a_fault_of_ours_frees_the_key(
+    app: Flask, integrator: Program, monkeypatch: pytest.MonkeyPatch
+):
+    sent, headers = payment(), key()
+    whole = app.view_functions["api.create"]
+
+    @requires(Permission.TRANSACTION_CREATE)
+    def fails() -> None:
+        raise RuntimeError("planted")
+
+    monkeypatch.setitem(app.view_functions, "api.create", fails)
+    assert integrator.post("/transactions", sent, headers=headers).status_code == 500
+    assert kept() == []
+    monkeypatch.setitem(app.view_functions, "api.create", whole)
+    assert integrator.post("/transactions", sent, headers=headers).status_code == 201
+
+
+def take(cast: Cast, digest: str = "d") -> idempotency.Lease | idempotency.KeptAnswer:
+    return idempotency.take(owner_id=cast.cashier.id, key="k", route="POST /x", digest=digest)
+
+
+def run_out() -> None:
+    db.session.execute(text("UPDATE idempotency_keys SET leased_until = now() - interval '1 s'"))
+    db.session.commit()
+
+
+def test_while_the_first_works_the_second_waits_and_after_its_death_takes_over(
+    app: Flask, cast: Cast
+):
+    first = take(cast)
+    assert isinstance(first, idempotency.Lease)
+    with pytest.raises(idempotency.KeyInFlight):
+        take(cast)
+    run_out()
+    with pytest.raises(idempotency.KeyReused):
+        take(cast, digest="other content")
+    second = take(cast)
+    assert isinstance(second, idempotency.Lease)
+    # The first was only slow: it may no longer write the answer or free the key.
+    idempotency.keep(lease=first, answer=idempotency.KeptAnswer(201, {}, b"first"))
+    idempotency.free(lease=first)
+    idempotency.keep(lease=second, answer=idempotency.KeptAnswer(201, {"ETag": '"1"'}, b"second"))
+    assert take(cast) == idempotency.KeptAnswer(201, {"ETag": '"1"'}, b"second")
+
+
+def test_of_many_who_find_a_dead_attempt_one_takes_over(app: Flask, cast: Cast):
+    take(cast)
+    run_out()
+    taken = together(app, [lambda: take(cast)] * 8)
+    assert sum(isinstance(one, idempotency.Lease) for one in taken) == 1
+    assert sum(isinstance(one, idempotency.KeyInFlight) for one in taken) == 7
+
+
+def test_an_answer_is_kept_for_a_day_and_then_forgotten(app: Flask, cast: Cast):
+    lease = take(cast)
+    assert isinstance(lease, idempotency.Lease)
+    idempotency.keep(lease=lease, answer=idempotency.KeptAnswer(201, {}, b"x"))
+    (row,) = kept()
+    assert row.expires_at - clock.now() > timedelta(hours=24)
+    idempotency.forget_expired()
+    assert len(kept()) == 1
+    db.session.execute(text("UPDATE idempotency_keys SET expires_at = now() - interval '1 s'"))
+    db.session.commit()
+    assert isinstance(take(cast, digest="other content"), idempotency.Lease)
+
+
+def test_the_worker_forgets_what_has_expired(app: Flask, cast: Cast):
+    take(cast)
+    db.session.execute(text("UPDATE idempotency_keys SET expires_at = now() - interval '1 s'"))
+    db.session.commit()
+    bank: BankConnection = app.extensions["bank"]
+    Worker(app=app, bank=bank, sender=app.extensions["webhooks"])._keep_house()
+    assert kept() == []
+
+
+def test_changes_decisions_deletions_and_batches_are_repeated_safely(
+    integrator: Program, supervisor_program: Program
+):
+    batch = {"items": [payment(), payment()]}
+    headers = key()
+    first = integrator.post("/transactions/batch", batch, headers=headers)
+    again = integrator.post("/transactions/batch", batch, headers=headers)
+    assert again.data == first.data
+    made = first.get_json()["items"][0]["transaction"]
+    path = f"/transactions/{made['id']}"
+    headers = key()
+    for replayed in (None, "true"):
+        changed = integrator.call("PATCH", path, json={"amount": "7.00"}, headers=headers)
+        assert changed.status_code == 200
+        assert changed.headers.get("Idempotent-Replayed") == replayed
+    headers = key()
+    reason = {"reason": "Duplicado"}
+    for replayed in (None, "true"):
+        gone = supervisor_program.call("DELETE", path, json=reason, headers=headers)
+        assert (gone.status_code, gone.data) == (204, b"")
+        assert gone.headers.get("Idempotent-Replayed") == replayed
+    headers = key()
+    decision = {"decision": "approve", "reason": "Visto"}
+    for replayed in (None, "true"):
+        decided = supervisor_program.post(f"{path}/review", decision, headers=headers)
+        assert decided.status_code == 404
+        assert decided.headers.get("Idempotent-Replayed") == replayed
+
+
+def test_tokens_are_never_kept(integrator: Program, cast: Cast):
+    integrator.post("/auth/login", {"email": "a@b.test", "password": "x"}, headers=key())
+    integrator.post("/auth/logout", {}, headers=key())
+    assert kept() == []
+
+
+def test_with_a_key_that_cannot_be_completed_the_work_still_stands(app: Flask, integrator: Program):
+    sent, headers = payment(), key()
+    # The table refuses what is not an answer, as it would refuse everything while the disk is full.
+    db.session.execute(
+        text("ALTER TABLE idempotency_keys ADD CONSTRAINT planted CHECK (status IS NULL)")
+    )
+    db.session.commit()
+    try:
+        with watched() as lines:
+            made = integrator.post("/transactions", sent, headers=headers)
+    finally:
+        db.session.execute(text("ALTER TABLE idempotency_keys DROP CONSTRAINT planted"))
+        db.session.commit()
+    assert made.status_code == 201
+    assert lines.entries("idempotency_key_left")
+    run_out()
+    again = integrator.post("/transactions", sent, headers=headers)
+    assert again.status_code == 200
+    assert again.get_json()["id"] == made.get_json()["id"]

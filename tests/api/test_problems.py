@@ -1,0 +1,156 @@
+"""Refusals that programs can act upon: where, why, under which id; and never because of how a body came."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.support.logs import watched
+from tests.support.programs import Program, check_problem, payment
+from webapp.security import MAX_BODY_BYTES
+
+
+def problems_of(answer: Any) -> list[tuple[str, str]]:
+    return [(e.get("pointer", e.get("parameter")), e["code"]) for e in answer.get_json()["errors"]]
+
+
+def test_each_mistake_is_pointed_at_in_the_body_as_it_was_sent(integrator: Program):
+    sent = payment(customer={"phone": "123", "surprise": 1}, amount=12.5, bank="NONE")
+    del sent["customer"]["full_name"]
+    refused = integrator.post("/transactions", sent)
+    assert refused.status_code == 422
+    assert set(problems_of(refused)) == {
+        ("/customer/full_name", "missing"),
+        ("/customer/phone", "phone"),
+        ("/customer/surprise", "unknown_field"),
+        ("/amount", "amount"),
+        ("/bank", "not_an_option"),
+    }
+    for error in refused.get_json()["errors"]:
+        assert error["detail"].endswith(".")
+        assert error["field"] == error["pointer"].strip("/").replace("/", ".")
+
+
+def test_a_pointer_is_escaped(integrator: Program):
+    refused = integrator.post("/transactions", payment(**{"a/b~c": 1}))
+    assert problems_of(refused) == [("/a~1b~0c", "unknown_field")]
+
+
+@pytest.mark.parametrize("content", [{"customer": None}, {"customer": []}, {"customer": "Rosa"}])
+def test_a_wrong_type_has_a_sentence_of_ours(integrator: Program, content: dict[str, Any]):
+    refused = integrator.post("/transactions", {**payment(), **content})
+    assert problems_of(refused) == [("/customer", "not_an_object")]
+    assert refused.get_json()["errors"][0]["detail"] == "Debe ser un objeto JSON."
+
+
+def test_an_emptied_part_is_pointed_at_where_it_was_sent(integrator: Program):
+    made = integrator.post("/transactions", payment()).get_json()
+    refused = integrator.call(
+        "PATCH",
+        f"/transactions/{made['id']}",
+        json={"customer": {"phone": None}, "reference": None},
+    )
+    assert set(problems_of(refused)) == {("/customer/phone", "missing"), ("/reference", "missing")}
+
+
+def test_a_body_of_nothing_but_mistakes_does_not_come_back_larger(integrator: Program):
+    sent = {f"{'x' * 300}{number}": number for number in range(2_000)}
+    refused = integrator.post("/transactions", {**payment(), **sent})
+    assert refused.status_code == 422
+    assert len(refused.get_json()["errors"]) == 50
+    assert len(refused.data) < 50_000
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 200_000, b'{"a":' * 100_000, b'{"amount": NaN}', b'{"amount": Infinity}', b""]
+)
+def test_what_is_not_json_is_malformed(integrator: Program, body: bytes):
+    refused = integrator.call("POST", "/transactions", data=body, content_type="application/json")
+    assert refused.status_code == 400
+    assert refused.get_json()["code"] == "malformed"
+    login = integrator.call("POST", "/auth/login", data=body, content_type="application/json")
+    assert login.status_code == 400
+
+
+def test_the_id_of_a_problem_is_in_the_header_and_in_the_log(integrator: Program):
+    with watched() as lines:
+        refused = integrator.get("/transactions/nothing", headers={"X-Request-ID": "his-00000042"})
+    assert refused.get_json()["request_id"] == "his-00000042"
+    assert refused.headers["X-Request-ID"] == "his-00000042"
+    assert [line["request_id"] for line in lines.entries("request")] == ["his-00000042"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/api", "/api/", "/api/v2/transactions", "/api/v1/transactions/a/b"]
+)
+def test_wrong_addresses_under_api_are_problems(app: Flask, path: str):
+    answer = app.test_client().get(path)
+    assert answer.status_code == 404
+    check_problem(answer)
+
+
+def test_a_wrong_method_names_the_right_ones(integrator: Program):
+    answer = integrator.call("PUT", "/transactions/anything")
+    assert answer.status_code == 405
+    assert {"GET", "PATCH", "DELETE"} <= set(answer.headers["Allow"].split(", "))
+
+
+def raw(program: Program, path: str, **environ: Any) -> Any:
+    headers = {"Authorization": f"Bearer {program.token}", "Content-Type": "application/json"}
+    return program.app.test_client().post(f"/api/v1{path}", headers=headers, **environ)
+
+
+def test_a_chunked_body_is_capped(integrator: Program):
+    stream = io.BytesIO(b'{"a":"' + b"x" * (MAX_BODY_BYTES + 1) + b'"}')
+    answer = raw(
+        integrator,
+        "/transactions",
+        input_stream=stream,
+        environ_overrides={"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
+    )
+    assert answer.status_code == 413
+    check_problem(answer)
+    assert answer.get_json()["code"] == "too_large"
+
+
+def test_a_body_shorter_than_it_says_is_malformed(integrator: Program):
+    answer = raw(
+        integrator,
+        "/transactions",
+        input_stream=io.BytesIO(b'{"a":'),
+        environ_overrides={"CONTENT_LENGTH": "5000"},
+    )
+    assert answer.status_code == 400
+    check_problem(answer)
+
+
+@pytest.mark.parametrize("length", ["-1", "12x", "１２"])
+def test_a_length_that_is_no_number_is_no_fault_of_ours(integrator: Program, length: str):
+    answer = raw(
+        integrator,
+        "/transactions",
+        input_stream=io.BytesIO(b"{}"),
+        environ_overrides={"CONTENT_LENGTH": length},
+    )
+    assert answer.status_code in (400, 422)
+    check_problem(answer)
+
+
+@pytest.mark.parametrize("path", ["/auth/login", "/auth/logout", "/transactions/x/review"])
+def test_every_route_refuses_a_body_that_is_too_large(integrator: Program, path: str):
+    answer = integrator.call(
+        "POST", path, data=b"x" * (MAX_BODY_BYTES + 1), content_type="application/json"
+    )
+    assert answer.status_code == (403 if "review" in path else 413)
+
+
+def test_head_and_options_are_answered(integrator: Program, stranger: Program):
+    head = integrator.call("HEAD", "/transactions")
+    assert (head.status_code, head.data) == (200, b"")
+    options = stranger.call("OPTIONS", "/transactions")
+    assert options.status_code == 204
+    assert set(options.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
+    assert stranger.call("OPTIONS", "/nowhere").status_code == 404

@@ -1,0 +1,211 @@
+"""Pages of the administration: who uses the product, what they may do, and keys for programs."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from webapp.accounts import api_keys, changes, queries, service, wording
+from webapp.accounts.changes import UserChanges
+from webapp.accounts.forms import (
+    ActivityForm,
+    DetailsForm,
+    KeyForm,
+    NewUserForm,
+    PasswordForm,
+    PermissionsForm,
+    Refusable,
+    UserFilterForm,
+)
+from webapp.accounts.models import User
+from webapp.accounts.queries import UserFilter, UserPage
+from webapp.errors import Conflict, Invalid
+from webapp.extensions import db
+from webapp.permissions import Permission, Role, actor, requires
+from webapp.words import gettext as _
+
+bp = Blueprint("administration", __name__, url_prefix="/admin")
+
+PAGE_SIZE = 25
+
+
+@bp.get("/users")
+@requires(Permission.ADMIN_ACCESS)
+def users() -> ResponseReturnValue:
+    """Everybody, by name, narrowed by what stands in the address."""
+    filters = UserFilterForm(request.args)
+    number = min(max(request.args.get("page", 1, type=int), 1), 100_000)
+    if filters.validate():
+        offset = (number - 1) * PAGE_SIZE
+        page = queries.user_page(filters.wanted(), offset=offset, size=PAGE_SIZE)
+    else:
+        page = UserPage(items=[], total=0, number=1, size=PAGE_SIZE)
+    is_part = bool(request.headers.get("HX-Request"))
+    response = make_response(
+        render_template(
+            "accounts/_users.html" if is_part else "accounts/users.html",
+            filters=filters,
+            filtered=filters.errors or filters.wanted() != UserFilter(),
+            page=page,
+            page_url=lambda to: url_for(".users", **{**request.args.to_dict(), "page": to}),
+            roles=wording.ROLES,
+        ),
+        422 if filters.errors else 200,
+    )
+    response.vary.add("HX-Request")
+    return response
+
+
+@bp.route("/users/new", methods=["GET", "POST"])
+@requires(Permission.ADMIN_ACCESS)
+def new_user() -> ResponseReturnValue:
+    """Create somebody who may start at once."""
+    form = NewUserForm()
+    status = 200
+    if request.method == "POST":
+        made: list[User] = []
+        status = _tried(form, lambda: made.append(_create(form)))
+        if made:
+            flash(_("%(name)s ya puede entrar.", name=made[0].full_name), "success")
+            return redirect(url_for(".show_user", user_id=made[0].id), code=303)
+    return render_template("accounts/user_new.html", form=form), status
+
+
+def _create(form: NewUserForm) -> User:
+    return service.create_user(
+        actor=actor(),
+        email=form.email.data or "",
+        full_name=form.full_name.data or "",
+        password=form.password.data or "",
+        role=Role(form.role.data),
+    )
+
+
+def _tried(form: Refusable, save: Callable[[], object]) -> int:
+    """Save what the form says, or let it say why not; returns the status of the answer."""
+    if not form.validate():
+        return 422
+    try:
+        save()
+    except (Invalid, Conflict) as refusal:
+        db.session.rollback()
+        form.show(refusal)
+        return refusal.status
+    return 200
+
+
+@bp.get("/users/<uuid:user_id>")
+@requires(Permission.ADMIN_ACCESS)
+def show_user(user_id: uuid.UUID) -> ResponseReturnValue:
+    """One user with everything that can be changed, their keys and their trail."""
+    return _user_page(user_id)
+
+
+def _user_page(user_id: uuid.UUID, status: int = 200, **refused: Refusable) -> ResponseReturnValue:
+    user = queries.find_user(user_id)
+    held = sorted(user.permissions)
+    forms: dict[str, Any] = {
+        "details": lambda: DetailsForm(None, full_name=user.full_name, role=user.role),
+        "permissions": lambda: PermissionsForm(None, permissions=held),
+        "password": lambda: PasswordForm(None),
+        "activity": lambda: ActivityForm(None),
+        "key": lambda: KeyForm(None, permissions=held),
+    }
+    body = render_template(
+        "accounts/user.html",
+        user=user,
+        last_seen=queries.last_seen(user.id),
+        keys=queries.keys_of(user.id),
+        events=queries.events_of(user.id),
+        wording=wording,
+        forms={name: refused.get(name) or make() for name, make in forms.items()},
+    )
+    return body, status
+
+
+def _changed(
+    user_id: uuid.UUID, name: str, form: Refusable, wanted: Callable[[], UserChanges]
+) -> ResponseReturnValue:
+    status = _tried(
+        form,
+        lambda: changes.change_user(actor=actor(), user_id=user_id, changes=wanted()),
+    )
+    if status != 200:
+        return _user_page(user_id, status, **{name: form})
+    flash(_("Los cambios quedaron guardados."), "success")
+    return redirect(url_for(".show_user", user_id=user_id), code=303)
+
+
+@bp.post("/users/<uuid:user_id>/details")
+@requires(Permission.ADMIN_ACCESS)
+def change_details(user_id: uuid.UUID) -> ResponseReturnValue:
+    """Another name or role; the same role again leaves chosen permissions as they are."""
+    form, user = DetailsForm(), queries.find_user(user_id)
+
+    def wanted() -> UserChanges:
+        role = Role(form.role.data)
+        return UserChanges(full_name=form.full_name.data, role=None if role == user.role else role)
+
+    return _changed(user_id, "details", form, wanted)
+
+
+@bp.post("/users/<uuid:user_id>/permissions")
+@requires(Permission.ADMIN_ACCESS)
+def change_permissions(user_id: uuid.UUID) -> ResponseReturnValue:
+    """Other permissions, or those of the role."""
+    form, user = PermissionsForm(), queries.find_user(user_id)
+    if request.form.get("preset"):
+        return _changed(user_id, "permissions", form, lambda: UserChanges(role=Role(user.role)))
+    return _changed(user_id, "permissions", form, lambda: UserChanges(permissions=form.chosen()))
+
+
+@bp.post("/users/<uuid:user_id>/password")
+@requires(Permission.ADMIN_ACCESS)
+def change_password(user_id: uuid.UUID) -> ResponseReturnValue:
+    """Another password, for who forgot theirs."""
+    form = PasswordForm()
+    return _changed(user_id, "password", form, lambda: UserChanges(password=form.password.data))
+
+
+@bp.post("/users/<uuid:user_id>/activity")
+@requires(Permission.ADMIN_ACCESS)
+def change_activity(user_id: uuid.UUID) -> ResponseReturnValue:
+    """Deactivate somebody, or let them in again."""
+    form = ActivityForm()
+    is_active = form.is_active.data == "true"
+    return _changed(user_id, "activity", form, lambda: UserChanges(is_active=is_active))
+
+
+@bp.post("/users/<uuid:user_id>/api-keys")
+@requires(Permission.ADMIN_ACCESS)
+def create_key(user_id: uuid.UUID) -> ResponseReturnValue:
+    """Make a key and show it: the only page that ever does, so nothing is redirected."""
+    form, user = KeyForm(), queries.find_user(user_id)
+    made: list[api_keys.IssuedKey] = []
+    status = _tried(form, lambda: made.append(_issue(user_id, form)))
+    if not made:
+        return _user_page(user_id, status, key=form)
+    return render_template("accounts/key_made.html", user=user, issued=made[0]), 201
+
+
+def _issue(user_id: uuid.UUID, form: KeyForm) -> api_keys.IssuedKey:
+    return api_keys.issue(
+        actor=actor(),
+        user_id=user_id,
+        name=form.name.data or "",
+        permissions=form.chosen(),
+        expires_in_days=int(form.expires_in_days.data),
+    )
+
+
+@bp.post("/users/<uuid:user_id>/api-keys/<uuid:key_id>/revoke")
+@requires(Permission.ADMIN_ACCESS)
+def revoke_key(user_id: uuid.UUID, key_id: uuid.UUID) -> ResponseReturnValue:
+    """End a key at once."""
+    api_keys.revoke(actor=actor(), user_id=user_id, key_id=key_id)
+    flash(_("La llave ya no abre nada."), "success")
+    return redirect(url_for(".show_user", user_id=user_id, _anchor="keys"), code=303)

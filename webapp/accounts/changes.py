@@ -1,0 +1,131 @@
+"""What administrators change of a user, so that nobody keeps more than they should for one moment."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from webapp import clock
+from webapp.accounts import passwords, queries, service, trail
+from webapp.accounts.models import User, UserPermission
+from webapp.accounts.trail import AccountAction
+from webapp.errors import Conflict, Invalid
+from webapp.extensions import db
+from webapp.permissions import ROLE_PERMISSIONS, Actor, Permission, Role
+from webapp.words import lazy_gettext as _l
+
+
+@dataclass(frozen=True)
+class UserChanges:
+    """What should change; None leaves a thing as it is.
+
+    A role brings its preset of permissions, unless permissions are given as well.
+    """
+
+    full_name: str | None = None
+    password: str | None = None
+    role: Role | None = None
+    permissions: frozenset[Permission] | None = None
+    is_active: bool | None = None
+
+
+class OwnAdministration(Conflict):
+    """Administrators do not take their own administration away."""
+
+    code = "own_administration"
+    sentence = _l(
+        "No puede desactivarse ni quitarse la administración a sí mismo: debe hacerlo otra persona."
+    )
+
+
+class LastAdministrator(Conflict):
+    """Without an administrator nobody could bring one back."""
+
+    code = "last_administrator"
+    sentence = _l("Es la última persona activa que administra: nombre antes a otra.")
+
+
+class NoLongerAdministrator(Conflict):
+    """Whoever asks lost their own administration a moment ago."""
+
+    code = "not_administrator"
+    sentence = _l("Su usuario dejó de administrar mientras pedía este cambio, y no se guardó nada.")
+
+
+def change_user(*, actor: Actor, user_id: uuid.UUID, changes: UserChanges) -> User:
+    """Change a user; a new password, role, permission or activity ends all their sessions at once.
+
+    Raises NotFound, Invalid with sentences by field, and Conflict where an administrator would
+    lose their own administration or the last one would go.
+    """
+    actor.require(Permission.ADMIN_ACCESS)
+    name = None if changes.full_name is None else " ".join(changes.full_name.split())
+    errors = service.problems(full_name=name, password=changes.password)
+    if errors:
+        raise Invalid(errors=errors)
+    # Before the lock: a hash takes as long as many changes.
+    new_hash = None if changes.password is None else passwords.hash_password(changes.password)
+    queries.lock_administration()
+    user = queries.locked_user(user_id)
+    _require_administration_remains(actor, user, changes)
+    noted = _apply(user, changes, name, new_hash, actor)
+    if noted:
+        user.updated_at = clock.now()
+        trail.record(user_id=user.id, actor=actor, action=AccountAction.CHANGED, changes=noted)
+    if noted.keys() - {"full_name"}:
+        service.end_sessions_of(user.id)
+    db.session.commit()
+    return user
+
+
+def _wanted_permissions(user: User, changes: UserChanges) -> frozenset[Permission]:
+    if changes.permissions is not None:
+        return changes.permissions
+    return user.permissions if changes.role is None else ROLE_PERMISSIONS[changes.role]
+
+
+def _require_administration_remains(actor: Actor, user: User, changes: UserChanges) -> None:
+    administers = user.is_active and Permission.ADMIN_ACCESS in user.permissions
+    stays_active = user.is_active if changes.is_active is None else changes.is_active
+    permitted = Permission.ADMIN_ACCESS in _wanted_permissions(user, changes)
+    loses = administers and not (stays_active and permitted)
+    new_role = changes.role or user.role
+    demoted = user.role == Role.ADMIN and new_role != Role.ADMIN
+    if actor.id == user.id and (loses or demoted):
+        raise OwnAdministration()
+    if loses and not queries.has_other_administrator(user.id):
+        raise LastAdministrator()
+    if actor.id is not None and not queries.is_administrator(actor.id):
+        raise NoLongerAdministrator()
+
+
+def _apply(
+    user: User, changes: UserChanges, name: str | None, new_hash: str | None, actor: Actor
+) -> dict[str, Any]:
+    """Write what differs; returns it as [before, after] by name, and of a password only the fact."""
+    noted: dict[str, Any] = {}
+    role = changes.role and changes.role.value
+    plain = {"full_name": name, "is_active": changes.is_active, "role": role}
+    for field, value in plain.items():
+        before = getattr(user, field)
+        if value is not None and value != before:
+            noted[field] = [before, value]
+            setattr(user, field, value)
+    if new_hash is not None:
+        noted["password"] = "changed"  # noqa: S105 - the fact, not the password
+        user.password_hash = new_hash
+    held, wanted = user.permissions, _wanted_permissions(user, changes)
+    if wanted != held:
+        noted["permissions"] = [sorted(held), sorted(wanted)]
+        _grant(user, wanted, actor)
+    return noted
+
+
+def _grant(user: User, wanted: frozenset[Permission], actor: Actor) -> None:
+    held = user.permissions
+    user.grants = [grant for grant in user.grants if grant.permission.name in wanted]
+    user.grants += [
+        UserPermission(permission=row, granted_by=actor.id)
+        for row in queries.permission_rows({name.value for name in wanted - held})
+    ]

@@ -1,0 +1,30 @@
+"""The trail of what happens to users: written in the unit of work of what it tells, never changed."""
+
+from __future__ import annotations
+
+import uuid
+from enum import StrEnum
+from typing import Any
+
+from webapp.accounts.models import AccountEvent
+from webapp.extensions import db
+from webapp.permissions import Actor
+
+
+class AccountAction(StrEnum):
+    """What can happen to a user."""
+
+    CREATED = "CREATED"
+    CHANGED = "CHANGED"
+    KEY_CREATED = "KEY_CREATED"
+    KEY_REVOKED = "KEY_REVOKED"
+    TOKEN_REUSED = "TOKEN_REUSED"  # noqa: S105
+
+
+def record(
+    *, user_id: uuid.UUID, actor: Actor, action: AccountAction, changes: dict[str, Any]
+) -> None:
+    """Add an event to the current unit of work; `changes` must hold nothing secret."""
+    db.session.add(
+        AccountEvent(user_id=user_id, actor_id=actor.id, action=action.value, changes=changes)
+    )

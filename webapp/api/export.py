@@ -1,0 +1,76 @@
+"""/api/v1/transactions/export: all payments of a filter as CSV (RFC 4180), in memory that does not grow."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import structlog
+from flask import Response
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import SQLAlchemyError
+
+from webapp import clock
+from webapp.api import filters, listing, samples
+from webapp.api.blueprint import bp
+from webapp.api.contract import operation
+from webapp.permissions import Permission, requires
+from webapp.transactions import queries
+
+log = structlog.get_logger(__name__)
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that spreadsheets would calculate (OWASP, CSV injection)."""
+
+
+@bp.get("/transactions/export", endpoint="export", strict_slashes=False)
+@requires(Permission.TRANSACTION_READ)
+@operation(
+    "exportTransactions",
+    "All payments of a filter as a sheet",
+    tag="Transactions",
+    query=filters.TransactionFilter,
+    response_headers=("Content-Disposition",),
+    sheet=samples.SHEET,
+    answers={200: None},
+)
+def export() -> ResponseReturnValue:
+    """Stream every payment of the filter, newest first."""
+    parts = queries.exported(listing.filters())
+    response = Response(_lines(parts), content_type="text/csv; charset=utf-8")
+    name = f"transactions-{clock.today():%Y-%m-%d}.csv"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _lines(parts: Iterator[Sequence[Sequence[Any]]]) -> Iterator[str]:
+    yield _written([list(queries.EXPORTED)])
+    try:
+        for rows in parts:
+            yield _written([[_cell(value) for value in row] for row in rows])
+    except SQLAlchemyError as error:
+        # The status is sent already: only an answer cut short can still tell the caller.
+        log.error("export_cut_short", exc_info=error)
+        raise
+
+
+def _written(rows: Sequence[Sequence[str]]) -> str:
+    sheet = io.StringIO()
+    csv.writer(sheet, lineterminator="\r\n").writerows(rows)
+    return sheet.getvalue()
+
+
+def _cell(value: Any) -> str:
+    """As the JSON has it; nothing that a spreadsheet would take for a formula."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, Decimal):
+        return f"{value:.2f}"
+    text = str(value)
+    return f"'{text}" if text.startswith(FORMULA) else text

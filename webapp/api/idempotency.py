@@ -1,0 +1,115 @@
+"""`Idempotency-Key`: a write sent again is done once and answered alike (draft-ietf-httpapi-idempotency-key-header)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from contextlib import suppress
+from datetime import timedelta
+
+import structlog
+from flask import Response, g, json, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import SQLAlchemyError
+
+from webapp import idempotency
+from webapp.idempotency import KeptAnswer, Lease
+from webapp.permissions import actor
+
+log = structlog.get_logger(__name__)
+
+HEADER = "Idempotency-Key"
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+ROUTES = "/api/v1/transactions"
+KEPT_HEADERS = ("Content-Type", "ETag", "Location")
+NOT_KEPT = frozenset({401, 429})
+"""Answers that decide nothing about the request; nor do those from 500 on."""
+LEASES = {"api.batch": timedelta(minutes=5)}
+
+_KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?", re.ASCII)
+
+
+def begin() -> ResponseReturnValue | None:
+    """Take the key that the request brings, or answer as the first one was answered."""
+    key = _key()
+    if key is None:
+        return None
+    owner = actor().id
+    if owner is None:
+        return None
+    taken = idempotency.take(
+        owner_id=owner,
+        key=key,
+        route=f"{request.method} {request.url_rule}",
+        digest=_digest(),
+        lasting=LEASES.get(request.endpoint or "", idempotency.LEASE),
+    )
+    if isinstance(taken, Lease):
+        g.idempotency_lease = taken
+        return None
+    return _replayed(taken)
+
+
+def complete(response: Response) -> Response:
+    """Keep the answer, or free the key where it decided nothing."""
+    lease: Lease | None = g.pop("idempotency_lease", None)
+    if lease is None:
+        return response
+    try:
+        if response.status_code >= 500 or response.status_code in NOT_KEPT:
+            idempotency.free(lease=lease)
+        else:
+            idempotency.keep(lease=lease, answer=_kept(response))
+    except SQLAlchemyError as error:
+        # The work stands; the lease runs out, and the repeated request finds what it made.
+        log.error("idempotency_key_left", kind=type(error).__name__)
+    return response
+
+
+def submission_key() -> str:
+    """One submission's key for `service.log`: the same for the same key of the same caller."""
+    lease: Lease | None = g.get("idempotency_lease")
+    if lease is None:
+        return uuid.uuid4().hex
+    return hashlib.sha256(f"idempotency:{lease.key}".encode()).hexdigest()
+
+
+def _key() -> str | None:
+    if request.method not in WRITES or not str(request.url_rule or "").startswith(ROUTES):
+        return None
+    given = request.headers.get(HEADER)
+    if given is None:
+        return None
+    if not _KEY.fullmatch(given):
+        raise idempotency.wrong_key()
+    return given
+
+
+def _digest() -> str:
+    """What makes two requests the same: method, address, query, and the body's content."""
+    body = request.get_data()
+    content = request.get_json(silent=True) if request.is_json else None
+    if content is not None:
+        with suppress(RecursionError):  # nested to the limit: then its very bytes are compared
+            body = json.dumps(content, sort_keys=True).encode()
+    parts = (request.method.encode(), request.path.rstrip("/").encode("utf-8", "replace"))
+    whole = hashlib.sha256()
+    for part in (*parts, request.query_string, body):
+        whole.update(len(part).to_bytes(8, "big") + part)
+    return whole.hexdigest()
+
+
+def _kept(response: Response) -> KeptAnswer:
+    headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+    return KeptAnswer(response.status_code, headers, response.get_data())
+
+
+def _replayed(kept: KeptAnswer) -> Response:
+    body = kept.body
+    if kept.headers.get("Content-Type", "").startswith("application/problem+json"):
+        # The id is that of this request, as in its header and in the log.
+        body = json.dumps({**json.loads(body), "request_id": g.get("request_id", "")}).encode()
+    response = Response(body, kept.status, kept.headers)
+    response.headers["Idempotent-Replayed"] = "true"
+    return response

@@ -1,0 +1,89 @@
+"""The limits of the API on every request: how many a caller may make, and how large one may be."""
+
+from __future__ import annotations
+
+import structlog
+from flask import Flask, Response, current_app, g, make_response, request
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from webapp import limits, request_limits
+from webapp.accounts.queries import KeyHolder
+from webapp.config import Settings
+from webapp.errors import TooManyRequests, problem, wants_json
+from webapp.request_limits import RequestLimits, Usage
+
+log = structlog.get_logger(__name__)
+
+EXTENSION = "request_limits"
+BODY_CAPS = {"api.batch": 2 * 1024 * 1024}
+"""Bytes that a body may have, where they are not the usual number."""
+WAITING = frozenset({409, 429, 503})
+"""Statuses that say when to come again."""
+
+
+def check_rate() -> None:
+    """Count this request for its token and its address. Raises TooManyRequests."""
+    usage = _count()
+    if not usage.allowed:
+        raise TooManyRequests(retry_after=usage.reset)
+
+
+def check_size() -> None:
+    """Refuse a body that is too large, also where nobody would read it. Raises 413."""
+    if not wants_json() or request.endpoint is None:
+        return
+    most = BODY_CAPS.get(request.endpoint) or request.max_content_length
+    if most is None:
+        return
+    request.max_content_length = most
+    if (request.content_length or 0) > most:
+        raise RequestEntityTooLarge()
+    if request.content_length is None and "Transfer-Encoding" in request.headers:
+        # Of a body in chunks Werkzeug would read the first `most` bytes and call them the whole.
+        request.max_content_length = most + 1
+        if len(request.get_data()) > most:
+            raise RequestEntityTooLarge()
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Bind the limits, and put their headers on every answer of the API."""
+    app.extensions[EXTENSION] = request_limits.connect(settings)
+    app.before_request(check_size)
+
+    @app.after_request
+    def tell(response: Response) -> Response:
+        if not wants_json() or request.method == "OPTIONS":
+            return response
+        if "usage" not in g and response.status_code < 500:
+            response = _count_turned_away(response)
+        if "usage" in g:
+            response.headers.update(g.usage.headers)
+        if response.status_code not in WAITING:  # the sign-in's limits put it on every answer
+            response.headers.pop("Retry-After", None)
+        return response
+
+
+def _count_turned_away(response: Response) -> Response:
+    """Strangers and wrong addresses count, too, and are refused like everybody else."""
+    try:
+        usage = _count()
+    except SQLAlchemyError as error:
+        log.error("database_unavailable", kind=type(error).__name__)
+        return response
+    if usage.allowed:
+        return response
+    return make_response(problem(TooManyRequests(retry_after=usage.reset)))
+
+
+def _count() -> Usage:
+    counter: RequestLimits = current_app.extensions[EXTENSION]
+    callers = [f"address {limits.address()}"]
+    caller = g.get("api_caller")
+    if caller is not None:
+        # First, in every process: rows are locked in one order, tokens before addresses.
+        own = caller.key_id if isinstance(caller, KeyHolder) else caller.session_id
+        callers.insert(0, f"token {own}")
+    usage = counter.take(callers)
+    g.usage = usage
+    return usage

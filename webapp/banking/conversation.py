@@ -1,0 +1,130 @@
+"""How a question reaches the bank, whatever its dialect: with a token, within a time, repeated where that can help."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_before_delay,
+)
+
+from webapp.banking.gateway import (
+    BankAnswer,
+    BankError,
+    BankRefusedUs,
+    BankUnavailable,
+    CallLog,
+    CallRecord,
+)
+from webapp.banking.http import BankHttp, Reply
+from webapp.banking.oauth import TokenSource
+from webapp.banking.redaction import STRUCK_OUT
+
+RETRY_WAIT = (4.0, 10.0)
+"""Least and most seconds between attempts; a Retry-After beyond the most is left to the worker."""
+
+
+class TokenRefused(BankRefusedUs):
+    """The bank did not accept the token: a fresh one is tried, once."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One HTTP request about a payment; `read` turns its answer into ours or raises BankError."""
+
+    method: str
+    url: str
+    read: Callable[[Reply, CallRecord], BankAnswer]
+    operation: str = "transaction"
+    body: Mapping[str, Any] | None = None
+
+
+class Conversation:
+    """Asks one bank's questions; safe to share between threads."""
+
+    def __init__(self, *, tokens: TokenSource, http: BankHttp, timeout: float) -> None:
+        self._tokens = tokens
+        self._http = http
+        self._timeout = timeout
+
+    def ask(
+        self,
+        question: Callable[[], Question],
+        *,
+        calls: CallLog,
+        seconds: float,
+        attempts: int,
+    ) -> BankAnswer:
+        """Ask, and ask again what a repeat can cure, within so many seconds and attempts.
+
+        Every attempt sends a fresh question. Raises BankError where the bank said nothing about the
+        payment, CallNotAllowed by our limit.
+        """
+        deadline = time.monotonic() + seconds
+        retrying = Retrying(
+            stop=stop_after_attempt(attempts) | stop_before_delay(seconds),
+            wait=_wait,
+            retry=retry_if_exception(_worth_repeating),
+            reraise=True,
+        )
+        answer: BankAnswer = retrying(self._ask_with_token, question, calls, deadline)
+        return answer
+
+    def _ask_with_token(
+        self, question: Callable[[], Question], calls: CallLog, deadline: float
+    ) -> BankAnswer:
+        token = self._tokens.token(calls=calls, seconds=self._bounded(deadline))
+        try:
+            return self._ask_once(question(), token, calls, deadline)
+        except TokenRefused:
+            # Once: a second refusal with a fresh token means wrong credentials.
+            fresh = self._tokens.token(calls=calls, seconds=self._bounded(deadline), refused=token)
+            return self._ask_once(question(), fresh, calls, deadline)
+
+    def _ask_once(
+        self, question: Question, token: str, calls: CallLog, deadline: float
+    ) -> BankAnswer:
+        kept: dict[str, Any] = {
+            "method": question.method,
+            "url": question.url,
+            "headers": {"Authorization": f"Bearer {STRUCK_OUT}"},
+        }
+        if question.body is not None:
+            kept["body"] = question.body
+        record = CallRecord(operation=question.operation, request=kept)
+        with calls.call(record):
+            reply = self._http.send(
+                question.method,
+                question.url,
+                seconds=self._bounded(deadline),
+                headers={"Authorization": f"Bearer {token}"},
+                body=question.body,
+            )
+            record.http_status = reply.status
+            return question.read(reply, record)
+
+    def _bounded(self, deadline: float) -> float:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise BankUnavailable("no answer in time")
+        return min(left, self._timeout)
+
+
+def _worth_repeating(error: BaseException) -> bool:
+    if not isinstance(error, BankError) or not error.can_repeat:
+        return False
+    return error.retry_after is None or error.retry_after <= RETRY_WAIT[1]
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, BankError) else None
+    least, most = RETRY_WAIT
+    return max(asked or 0.0, min(least * 2.0 ** (state.attempt_number - 1), most))

@@ -1,0 +1,166 @@
+"""Where deliveries may go: public addresses only, and exactly the ones that were checked.
+
+A name is resolved here once for every attempt; whoever sends connects to the addresses returned, so
+that a name which changes its mind between the check and the connection gains nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import SplitResult, urlsplit
+
+MAX_LENGTH = 2000
+RESOLVE_SECONDS = 5.0
+
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
+_GLOBAL_UNICAST = ip_network("2000::/3")
+_NEVER = tuple(
+    ip_network(network)
+    for network in (
+        "100.64.0.0/10",  # carriers' NAT, and one cloud's metadata
+        "168.63.129.16/32",  # a cloud's metadata on a public address
+        "192.0.0.0/24",  # protocols' own, and one more cloud's metadata
+        "192.88.99.0/24",  # 6to4 relays
+        # IPv6 that carries an IPv4 address inside, which nobody checked:
+        "2001::/23",
+        "2002::/16",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+    )
+)
+
+Resolver = Callable[[str, int], Sequence[str]]
+"""The addresses of a host and port. Raises OSError where there are none."""
+
+
+class Problem(StrEnum):
+    """What is wrong with an address."""
+
+    SPELLING = "spelling"
+    SCHEME = "scheme"
+    CREDENTIALS = "credentials"
+    FRAGMENT = "fragment"
+    UNRESOLVED = "unresolved"
+    FORBIDDEN = "forbidden"
+
+
+class Refused(Exception):
+    """Nothing is sent to this address."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.value)
+        self.problem = problem
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to connect: checked addresses, and the name under which they are spoken to."""
+
+    tls: bool
+    host: str
+    port: int
+    path: str
+    """With the query."""
+    addresses: tuple[str, ...]
+
+    @property
+    def authority(self) -> str:
+        """Name and port as the Host header has them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+
+
+def system_resolver(host: str, port: int) -> Sequence[str]:
+    """The machine's own resolver, given up on after 5 s. Raises OSError."""
+    found: list[str] = []
+    problems: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.extend(dict.fromkeys(str(info[4][0]) for info in infos))
+        except (OSError, UnicodeError) as error:
+            problems.append(error)
+
+    # The resolver knows no timeout of its own; a thread that is left behind ends by itself.
+    thread = threading.Thread(target=ask, daemon=True, name="webhook-resolver")
+    thread.start()
+    thread.join(RESOLVE_SECONDS)
+    if thread.is_alive() or problems:
+        raise OSError("the name cannot be resolved")
+    return found
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """The rule in force; `allow_private` (development only) admits http and any address."""
+
+    allow_private: bool = False
+    resolve: Resolver = field(default=system_resolver)
+
+    def locate(self, url: str) -> Target:
+        """Resolve and check. Raises Refused, also where only one of several addresses is forbidden."""
+        parts = self._read(url)
+        host = (parts.hostname or "").rstrip(".")
+        tls = parts.scheme == "https"
+        port = parts.port if parts.port is not None else (443 if tls else 80)
+        try:
+            addresses = tuple(self.resolve(host, port))
+        except OSError:
+            raise Refused(Problem.UNRESOLVED) from None
+        if not addresses:
+            raise Refused(Problem.UNRESOLVED)
+        if not self.allow_private and not all(map(is_public, addresses)):
+            raise Refused(Problem.FORBIDDEN)
+        path = parts.path or "/"
+        return Target(
+            tls=tls,
+            host=host,
+            port=port,
+            path=f"{path}?{parts.query}" if parts.query else path,
+            addresses=addresses,
+        )
+
+    def _read(self, url: str) -> SplitResult:
+        if len(url) > MAX_LENGTH or not _VISIBLE.fullmatch(url) or "\\" in url:
+            raise Refused(Problem.SPELLING)
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            raise Refused(Problem.SPELLING) from None
+        if parts.scheme != "https" and not (self.allow_private and parts.scheme == "http"):
+            raise Refused(Problem.SCHEME)
+        if "@" in parts.netloc:
+            raise Refused(Problem.CREDENTIALS)
+        if "#" in url:
+            raise Refused(Problem.FRAGMENT)
+        if port == 0 or not host or not _HOST.fullmatch(host) or not host.strip("."):
+            raise Refused(Problem.SPELLING)
+        return parts
+
+
+def is_public(text: str) -> bool:
+    """Is it an address of the open internet: not private, loopback, link-local, shared or special?"""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return False
+    if any(address in network for network in _NEVER if network.version == address.version):
+        return False
+    return _is_plain_unicast(address) and address.is_global
+
+
+def _is_plain_unicast(address: IPv4Address | IPv6Address) -> bool:
+    if address.is_multicast or address.is_reserved or address.is_unspecified:
+        return False
+    if isinstance(address, IPv6Address):
+        return address in _GLOBAL_UNICAST and address.scope_id is None
+    return True

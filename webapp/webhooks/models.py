@@ -1,0 +1,152 @@
+"""Tables of the webhooks: who is told, what waits to be told, and every attempt to tell it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    String,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webapp import clock
+from webapp.accounts.models import User
+from webapp.database import Base
+from webapp.webhooks.events import DeliveryState, EventType
+
+EVENTS = ", ".join(f"'{event.value}'" for event in EventType)
+
+
+class WebhookEndpoint(Base):
+    """An address of another program that wants to be told of events, and the secrets it knows."""
+
+    __tablename__ = "webhook_endpoints"
+    __table_args__ = (
+        CheckConstraint(
+            f"cardinality(events) > 0 AND events <@ ARRAY[{EVENTS}]::varchar[]", name="events_known"
+        ),
+        CheckConstraint(
+            "(disabled_at IS NULL) = (disabled_reason IS NULL)", name="disabled_for_a_reason"
+        ),
+        CheckConstraint(
+            "disabled_reason IN ('by_owner', 'gone', 'failing')", name="disabled_reason_known"
+        ),
+        CheckConstraint(
+            "(previous_secret IS NULL) = (previous_secret_expires_at IS NULL)",
+            name="previous_secret_ends",
+        ),
+        Index("ix_webhook_endpoints_user_id", "user_id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(
+        primary_key=True, default=uuid.uuid4, server_default=text("gen_random_uuid()")
+    )
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    url: Mapped[str] = mapped_column(String(2000))
+    events: Mapped[list[str]] = mapped_column(ARRAY(String(50)))
+    description: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    secret: Mapped[str] = mapped_column(String(80))
+    """`whsec_…`: it must be readable to sign; shown to people only when it is made."""
+    previous_secret: Mapped[str | None] = mapped_column(String(80))
+    """Signs beside the new one until `previous_secret_expires_at`, so that receivers can change."""
+    previous_secret_expires_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
+    disabled_at: Mapped[datetime | None]
+    disabled_reason: Mapped[str | None] = mapped_column(String(20))
+    failing_since: Mapped[datetime | None]
+    """The first of the attempts that failed since the last one that reached it."""
+    busy_until: Mapped[datetime | None]
+    """Something is being sent to it, or it rests after a failure; a dead worker's claim ends here."""
+    last_attempt_at: Mapped[datetime | None]
+
+    owner: Mapped[User] = relationship(lazy="raise")
+
+    @property
+    def is_active(self) -> bool:
+        return self.disabled_at is None
+
+    def signing_secrets(self, now: datetime) -> tuple[str, ...]:
+        """The secrets in force, the newest first."""
+        ends = self.previous_secret_expires_at
+        if self.previous_secret and ends and ends > now:
+            return (self.secret, self.previous_secret)
+        return (self.secret,)
+
+
+class WebhookDelivery(Base):
+    """One message to one address; its id is the `webhook-id`, the same in every attempt."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        CheckConstraint(
+            "num_nonnulls(next_attempt_at, delivered_at, gave_up_at) = 1", name="one_state"
+        ),
+        Index(
+            "ix_webhook_deliveries_pending",
+            "endpoint_id",
+            "next_attempt_at",
+            postgresql_where=text("next_attempt_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_webhook_deliveries_newest",
+            "endpoint_id",
+            text("created_at DESC"),
+            text("id DESC"),
+        ),
+        Index("ix_webhook_deliveries_created_at", "created_at"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(
+        primary_key=True, default=uuid.uuid4, server_default=text("gen_random_uuid()")
+    )
+    endpoint_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("webhook_endpoints.id", ondelete="CASCADE")
+    )
+    event_type: Mapped[str] = mapped_column(String(50))
+    payload: Mapped[Any] = mapped_column(JSON)
+    """What is sent, as it was when it happened."""
+    created_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
+    next_attempt_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    """Begun since it was last staged by hand or by the event; counted before sending."""
+    delivered_at: Mapped[datetime | None]
+    gave_up_at: Mapped[datetime | None]
+
+    log: Mapped[list[WebhookAttempt]] = relationship(lazy="raise", order_by="WebhookAttempt.id")
+
+    @property
+    def state(self) -> DeliveryState:
+        if self.delivered_at:
+            return DeliveryState.DELIVERED
+        return DeliveryState.GAVE_UP if self.gave_up_at else DeliveryState.PENDING
+
+
+class WebhookAttempt(Base):
+    """One attempt that ended; never changed, and removed only together with its delivery."""
+
+    __tablename__ = "webhook_attempts"
+    __table_args__ = (
+        CheckConstraint("delivered = (failure IS NULL)", name="failed_for_a_reason"),
+        Index("ix_webhook_attempts_delivery_id", "delivery_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    delivery_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("webhook_deliveries.id", ondelete="CASCADE")
+    )
+    attempted_at: Mapped[datetime]
+    delivered: Mapped[bool]
+    http_status: Mapped[int | None]
+    failure: Mapped[str | None] = mapped_column(String(20))
+    latency_ms: Mapped[int]

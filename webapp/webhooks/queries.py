@@ -1,0 +1,168 @@
+"""What the API and the worker read of webhooks: each loads all that its reader needs."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy.orm import selectinload
+
+from webapp.accounts.models import PermissionRow, User, UserPermission
+from webapp.errors import NotFound
+from webapp.extensions import db
+from webapp.permissions import Actor, Permission
+from webapp.webhooks.events import DeliveryState
+from webapp.webhooks.models import WebhookDelivery, WebhookEndpoint
+
+STATE: dict[DeliveryState, ColumnElement[bool]] = {
+    DeliveryState.PENDING: WebhookDelivery.next_attempt_at.is_not(None),
+    DeliveryState.DELIVERED: WebhookDelivery.delivered_at.is_not(None),
+    DeliveryState.GAVE_UP: WebhookDelivery.gave_up_at.is_not(None),
+}
+
+
+@dataclass(frozen=True)
+class DeliveryPage:
+    """One page of an address's deliveries, newest first, and how many there are in all."""
+
+    items: list[WebhookDelivery]
+    total: int
+    number: int
+    size: int
+
+    @property
+    def pages(self) -> int:
+        return -(-self.total // self.size)
+
+
+def open_to_deliveries() -> ColumnElement[bool]:
+    """Endpoints in use, whose owner may still have them."""
+    owner_may = exists().where(
+        User.id == WebhookEndpoint.user_id,
+        User.is_active,
+        User.deleted_at.is_(None),
+        UserPermission.user_id == User.id,
+        UserPermission.permission_id == PermissionRow.id,
+        PermissionRow.name == Permission.WEBHOOK_MANAGE.value,
+    )
+    return WebhookEndpoint.disabled_at.is_(None) & owner_may
+
+
+def endpoints_of(actor: Actor) -> list[WebhookEndpoint]:
+    """The actor's endpoints, oldest first; everybody's for an administrator."""
+    query = _visible_to(actor).order_by(WebhookEndpoint.created_at, WebhookEndpoint.id)
+    return list(db.session.scalars(query))
+
+
+def endpoint(actor: Actor, key: str) -> WebhookEndpoint:
+    """The endpoint with this id, if the actor may see it. Raises NotFound."""
+    found = db.session.scalar(_visible_to(actor).where(WebhookEndpoint.id == _as_uuid(key)))
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def locked_endpoint(endpoint_id: uuid.UUID) -> WebhookEndpoint | None:
+    """The endpoint, locked until the end of the unit of work; staging goes on meanwhile."""
+    return db.session.scalar(
+        select(WebhookEndpoint)
+        .where(WebhookEndpoint.id == endpoint_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+
+
+def count_of(user_id: uuid.UUID) -> int:
+    """How many endpoints a user has."""
+    return (
+        db.session.scalar(
+            select(func.count())
+            .select_from(WebhookEndpoint)
+            .where(WebhookEndpoint.user_id == user_id)
+        )
+        or 0
+    )
+
+
+def deliveries(
+    endpoint_id: uuid.UUID, *, state: DeliveryState | None, offset: int, size: int
+) -> DeliveryPage:
+    """A page of an endpoint's deliveries."""
+    conditions = [WebhookDelivery.endpoint_id == endpoint_id]
+    if state is not None:
+        conditions.append(STATE[state])
+    total = db.session.scalar(select(func.count()).select_from(WebhookDelivery).where(*conditions))
+    rows = db.session.scalars(
+        select(WebhookDelivery)
+        .where(*conditions)
+        .order_by(WebhookDelivery.created_at.desc(), WebhookDelivery.id.desc())
+        .offset(offset)
+        .limit(size)
+    )
+    return DeliveryPage(items=list(rows), total=total or 0, number=offset // size + 1, size=size)
+
+
+def delivery(endpoint_id: uuid.UUID, key: str) -> WebhookDelivery:
+    """One delivery of an endpoint with its attempts, oldest first. Raises NotFound."""
+    found = db.session.scalar(
+        select(WebhookDelivery)
+        .where(WebhookDelivery.endpoint_id == endpoint_id, WebhookDelivery.id == _as_uuid(key))
+        .options(selectinload(WebhookDelivery.log))
+        .execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def locked_delivery(delivery_id: uuid.UUID) -> WebhookDelivery | None:
+    """The delivery, locked until the end of the unit of work."""
+    return db.session.scalar(
+        select(WebhookDelivery)
+        .where(WebhookDelivery.id == delivery_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+
+
+def endpoints_with_due(now: datetime, *, sound_only: bool) -> Select[WebhookEndpoint]:
+    """Endpoints that something is due for and that nobody is sending to, the longest left alone first.
+
+    `sound_only`: leave out those whose last attempt failed.
+    """
+    due = exists().where(
+        WebhookDelivery.endpoint_id == WebhookEndpoint.id, WebhookDelivery.next_attempt_at <= now
+    )
+    busy = WebhookEndpoint.busy_until > now
+    query = (
+        select(WebhookEndpoint)
+        .where(open_to_deliveries(), func.coalesce(busy, False).is_(False), due)
+        .order_by(WebhookEndpoint.last_attempt_at.nulls_first(), WebhookEndpoint.id)
+    )
+    return query.where(WebhookEndpoint.failing_since.is_(None)) if sound_only else query
+
+
+def next_due(endpoint_id: uuid.UUID, now: datetime) -> Select[WebhookDelivery]:
+    """What is due for an endpoint, the longest overdue first."""
+    return (
+        select(WebhookDelivery)
+        .where(WebhookDelivery.endpoint_id == endpoint_id, WebhookDelivery.next_attempt_at <= now)
+        .order_by(WebhookDelivery.next_attempt_at, WebhookDelivery.created_at)
+    )
+
+
+def _visible_to(actor: Actor) -> Select[WebhookEndpoint]:
+    query = select(WebhookEndpoint).execution_options(populate_existing=True)
+    if actor.may(Permission.ADMIN_ACCESS):
+        return query
+    return query.where(WebhookEndpoint.user_id == actor.id)
+
+
+def _as_uuid(key: str) -> uuid.UUID:
+    """Raises NotFound for what no row can be called."""
+    try:
+        return uuid.UUID(key)
+    except ValueError:
+        raise NotFound() from None

@@ -1,0 +1,258 @@
+"""Endpoints are registered, changed, removed and tried out by whoever owns them: one commit each."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete as remove_rows
+from sqlalchemy import select, text, update
+
+from webapp import clock
+from webapp.errors import Conflict, Forbidden, Invalid
+from webapp.extensions import db
+from webapp.permissions import Actor, Permission
+from webapp.text import is_storable
+from webapp.webhooks import outbox, queries, signing
+from webapp.webhooks.addresses import Addresses, Problem, Refused
+from webapp.webhooks.events import DisabledReason, EventType
+from webapp.webhooks.models import WebhookDelivery, WebhookEndpoint
+from webapp.words import gettext as _
+
+MAX_ENDPOINTS = 20
+MAX_DESCRIPTION = 200
+OVERLAP = timedelta(hours=24)
+"""How long the secret before still signs after a rotation."""
+KEPT = timedelta(days=90)
+"""How long deliveries and their attempts are kept."""
+PURGED_AT_ONCE = 5000
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What to change of an endpoint; None leaves it as it is."""
+
+    url: str | None = None
+    events: Iterable[EventType] | None = None
+    description: str | None = None
+    is_active: bool | None = None
+
+
+class EndpointDisabled(Conflict):
+    """Nothing is sent to an endpoint that is disabled."""
+
+    code = "webhook_disabled"
+
+    def __init__(self) -> None:
+        super().__init__(_("Este webhook está desactivado. Actívelo antes de enviarle algo."))
+
+
+def register(
+    *,
+    actor: Actor,
+    addresses: Addresses,
+    url: str,
+    events: Iterable[EventType],
+    description: str = "",
+) -> WebhookEndpoint:
+    """Register an endpoint with a fresh secret.
+
+    Raises Forbidden, Invalid by field, Conflict beyond 20 endpoints of one user.
+    """
+    actor.require(Permission.WEBHOOK_MANAGE)
+    if actor.id is None:
+        raise Forbidden()
+    errors = _problems(events=events, description=description)
+    errors |= _url_problem(addresses, url)
+    if errors:
+        raise Invalid(errors=errors)
+    # One at a time counts and adds, over all processes.
+    db.session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 11))"),
+        {"key": f"webhooks-of:{actor.id}"},
+    )
+    if queries.count_of(actor.id) >= MAX_ENDPOINTS:
+        db.session.rollback()
+        raise Conflict(
+            _("Puede registrar hasta %(most)s webhooks.", most=MAX_ENDPOINTS),
+            code="too_many_webhooks",
+        )
+    endpoint = WebhookEndpoint(
+        id=uuid.uuid4(),
+        user_id=actor.id,
+        url=url,
+        events=_in_order(events),
+        description=description.strip(),
+        secret=signing.new_secret(),
+        created_at=clock.now(),
+    )
+    db.session.add(endpoint)
+    db.session.commit()
+    return endpoint
+
+
+def change(*, actor: Actor, key: str, addresses: Addresses, changes: Changes) -> WebhookEndpoint:
+    """Change parts of an endpoint; another address, or activating it, forgets its failures.
+
+    Raises Forbidden, NotFound, Invalid by field.
+    """
+    actor.require(Permission.WEBHOOK_MANAGE)
+    endpoint_id = queries.endpoint(actor, key).id
+    errors = _problems(events=changes.events, description=changes.description)
+    if changes.url is not None:
+        errors |= _url_problem(addresses, changes.url)
+    if errors:
+        raise Invalid(errors=errors)
+    endpoint = _locked(actor, endpoint_id)
+    if changes.url is not None and changes.url != endpoint.url:
+        endpoint.url, endpoint.failing_since = changes.url, None
+    if changes.events is not None:
+        endpoint.events = _in_order(changes.events)
+    if changes.description is not None:
+        endpoint.description = changes.description.strip()
+    if changes.is_active and not endpoint.is_active:
+        endpoint.disabled_at = endpoint.disabled_reason = endpoint.failing_since = None
+    if changes.is_active is False:
+        disable(endpoint, DisabledReason.BY_OWNER)
+    db.session.commit()
+    return endpoint
+
+
+def disable(endpoint: WebhookEndpoint, reason: DisabledReason) -> None:
+    """Stop sending to an endpoint, inside the caller's unit of work; what waits for it goes on waiting."""
+    if endpoint.is_active:
+        endpoint.disabled_at, endpoint.disabled_reason = clock.now(), reason.value
+
+
+def remove(*, actor: Actor, key: str) -> None:
+    """Remove an endpoint with its secrets, deliveries and attempts. Raises Forbidden, NotFound."""
+    actor.require(Permission.WEBHOOK_MANAGE)
+    endpoint = queries.endpoint(actor, key)
+    db.session.execute(remove_rows(WebhookEndpoint).where(WebhookEndpoint.id == endpoint.id))
+    db.session.commit()
+
+
+def rotate_secret(*, actor: Actor, key: str) -> WebhookEndpoint:
+    """Give an endpoint a new secret; the one before signs beside it for 24 h.
+
+    Raises Forbidden, NotFound.
+    """
+    actor.require(Permission.WEBHOOK_MANAGE)
+    endpoint = _locked(actor, queries.endpoint(actor, key).id)
+    endpoint.previous_secret = endpoint.secret
+    endpoint.previous_secret_expires_at = clock.now() + OVERLAP
+    endpoint.secret = signing.new_secret()
+    db.session.commit()
+    return endpoint
+
+
+def send_test(*, actor: Actor, key: str) -> WebhookDelivery:
+    """Stage a `webhook.test` for an endpoint. Raises Forbidden, NotFound, EndpointDisabled."""
+    actor.require(Permission.WEBHOOK_MANAGE)
+    endpoint = _locked_active(actor, key)
+    delivery = outbox.stage_test(endpoint)
+    db.session.commit()
+    return delivery
+
+
+def redeliver(*, actor: Actor, key: str, delivery_key: str) -> WebhookDelivery:
+    """Send a delivery (again) now, under the same `webhook-id` and with all its attempts anew.
+
+    Raises Forbidden, NotFound, EndpointDisabled.
+    """
+    actor.require(Permission.WEBHOOK_MANAGE)
+    endpoint = _locked_active(actor, key)
+    found = queries.delivery(endpoint.id, delivery_key)
+    delivery = queries.locked_delivery(found.id)
+    if delivery is None:  # removed in this very moment, for its age
+        db.session.rollback()
+        return found
+    delivery.next_attempt_at = clock.now()
+    delivery.delivered_at = delivery.gave_up_at = None
+    delivery.attempts = 0
+    db.session.commit()
+    return delivery
+
+
+def forget_old(*, now: datetime | None = None) -> int:
+    """Remove what is older than 90 days, some thousands at a time, and secrets that sign no more.
+
+    Returns how many deliveries were removed.
+    """
+    now = now or clock.now()
+    old = (
+        select(WebhookDelivery.id)
+        .where(WebhookDelivery.created_at < now - KEPT)
+        .order_by(WebhookDelivery.created_at)
+        .limit(PURGED_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    removed = db.session.execute(
+        remove_rows(WebhookDelivery)
+        .where(WebhookDelivery.id.in_(old))
+        .returning(WebhookDelivery.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    db.session.commit()
+    db.session.execute(
+        update(WebhookEndpoint)
+        .where(WebhookEndpoint.previous_secret_expires_at < now)
+        .values(previous_secret=None, previous_secret_expires_at=None)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit()
+    return len(removed)
+
+
+def _locked(actor: Actor, endpoint_id: uuid.UUID) -> WebhookEndpoint:
+    """The endpoint, locked; seen again under the lock. Raises NotFound."""
+    queries.locked_endpoint(endpoint_id)
+    return queries.endpoint(actor, str(endpoint_id))
+
+
+def _locked_active(actor: Actor, key: str) -> WebhookEndpoint:
+    endpoint = _locked(actor, queries.endpoint(actor, key).id)
+    if not endpoint.is_active:
+        db.session.rollback()
+        raise EndpointDisabled()
+    return endpoint
+
+
+def _in_order(events: Iterable[EventType]) -> list[str]:
+    wanted = set(events)
+    return [event.value for event in EventType if event in wanted]
+
+
+def _problems(
+    *, events: Iterable[EventType] | None, description: str | None
+) -> dict[str, list[str]]:
+    problems: dict[str, list[str]] = {}
+    if events is not None and not list(events):
+        problems["events"] = [_("Elija al menos un evento.")]
+    if description is not None and not is_storable(description):
+        problems["description"] = [_("El texto tiene caracteres que no se pueden guardar.")]
+    elif description is not None and len(description) > MAX_DESCRIPTION:
+        problems["description"] = [_("El texto es demasiado largo.")]
+    return problems
+
+
+def _url_problem(addresses: Addresses, url: str) -> dict[str, list[str]]:
+    db.session.rollback()  # no unit of work stays open while names are resolved
+    try:
+        addresses.locate(url)
+    except Refused as refused:
+        return {"url": [_sentence(refused.problem)]}
+    return {}
+
+
+def _sentence(problem: Problem) -> str:
+    return {
+        Problem.SPELLING: _("Escriba una dirección como https://his.clinica.com/webhooks."),
+        Problem.SCHEME: _("La dirección debe empezar por https://."),
+        Problem.CREDENTIALS: _("La dirección no puede llevar usuario ni contraseña."),
+        Problem.FRAGMENT: _("La dirección no puede llevar un fragmento (#)."),
+        Problem.UNRESOLVED: _("El nombre de esta dirección no existe o no responde."),
+        Problem.FORBIDDEN: _("Esta dirección no es pública: no se le puede enviar nada."),
+    }[problem]
