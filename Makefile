@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard translations/*/LC_MESSAGES/messages.po))
-CHECK_TESTS := $(wildcard tests/test_architecture.py tests/test_migrations.py tests/test_docs.py tests/test_deploy.py)
+CHECK_TESTS := $(wildcard tests/test_architecture.py tests/test_migrations.py tests/test_docs.py tests/test_deploy.py tests/api/test_openapi.py)
 TEMPLATE := .data/messages.pot
 
 .DEFAULT_GOAL := help

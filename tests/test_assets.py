@@ -13,7 +13,8 @@ from lucide import IconDoesNotExist
 from webapp import assets
 from webapp.permissions import access_of
 
-NAMES = ("app.css", "app.js", "htmx.js", "favicon.svg")
+LARGE = ("swagger-ui.js", "swagger-ui.css", "redoc.js")
+NAMES = ("app.css", "app.js", "htmx.js", "favicon.svg", "api-docs.js", "api-docs.css", *LARGE)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,11 @@ def url_of(app: Flask, name: str) -> str:
         ("app.js", "text/javascript; charset=utf-8", b'"use strict"'),
         ("htmx.js", "text/javascript; charset=utf-8", b"htmx"),
         ("favicon.svg", "image/svg+xml", b"<svg"),
+        ("api-docs.js", "text/javascript; charset=utf-8", b"DOMContentLoaded"),
+        ("api-docs.css", "text/css; charset=utf-8", b".docs-header"),
+        ("swagger-ui.js", "text/javascript; charset=utf-8", b"SwaggerUIBundle"),
+        ("swagger-ui.css", "text/css; charset=utf-8", b".swagger-ui"),
+        ("redoc.js", "text/javascript; charset=utf-8", b"Redoc"),
     ],
 )
 def test_an_asset_is_served_for_ever_under_its_digest(
@@ -101,7 +107,29 @@ def test_an_unknown_icon_is_a_mistake_that_shows() -> None:
 
 
 def test_nothing_of_ours_needs_an_inline_style_script_or_eval() -> None:
-    script = (assets.STATIC_FOLDER / "app.js").read_text()
-    for forbidden in ("eval(", "new Function", "innerHTML", 'setAttribute("style"', ".style."):
-        assert forbidden not in script
-    assert "url(" not in (assets.STATIC_FOLDER / "app.css").read_text()
+    for name in ("app", "api-docs"):
+        script = (assets.STATIC_FOLDER / f"{name}.js").read_text()
+        for forbidden in ("eval(", "new Function", "innerHTML", 'setAttribute("style"', ".style."):
+            assert forbidden not in script
+        assert "url(" not in (assets.STATIC_FOLDER / f"{name}.css").read_text()
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_large_file_costs_nothing_until_somebody_asks_for_it(name: str) -> None:
+    app = Flask(__name__, static_folder=None)
+    assets.init_app(app)
+    large = app.extensions["assets"][name]
+    assert "_packed" not in vars(large)
+    url = url_of(app, name)
+    assert app.test_client().get(url, headers={"Accept-Encoding": "gzip"}).status_code == 200
+    # What stays in memory is only the compressed file.
+    assert len(large.gzipped) < 600_000
+
+
+def test_nothing_is_loaded_from_a_third_party(client: FlaskClient, small_app: Flask) -> None:
+    assert b"cdn.redoc.ly" not in client.get(url_of(small_app, "redoc.js")).data
+
+
+def test_a_package_that_is_missing_stops_the_start() -> None:
+    with pytest.raises(ModuleNotFoundError, match="no_such_package"):
+        assets._in_package("no_such_package", "file.js")

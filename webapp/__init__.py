@@ -29,6 +29,7 @@ from webapp.accounts.admin_views import bp as administration_pages
 from webapp.accounts.views import bp as accounts_pages
 from webapp.api import cors, limiting
 from webapp.api.auth import ApiGate
+from webapp.api.docs import pages as api_docs
 from webapp.api.views import bp as api
 from webapp.banking import connection
 from webapp.banking import health as bank_health
@@ -92,6 +93,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         reviews_pages,
         reports_pages,
         api,
+        api_docs,
     ):
         app.register_blueprint(blueprint)
     cli.init_app(app)

@@ -1,7 +1,8 @@
-"""Style sheet, script, icons and htmx, under digested URLs.
+"""Style sheets, scripts, icons and htmx, under digested URLs.
 
 A URL carries the digest of what it names, so browsers may keep the answer for ever and a new release is
-seen at once. htmx and the icons are read from installed packages: no third-party file is committed.
+seen at once. htmx, the icons and the readers of the API's contract are read from installed packages: no
+third-party file is committed.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import gzip
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +46,59 @@ class Asset:
         return cls(content, content_type, digest, gzip.compress(content, mtime=0))
 
 
-def allowed_assets() -> Mapping[str, Asset]:
+@dataclass(frozen=True)
+class LargeAsset:
+    """A large file that few ask for: read when first asked for, and kept only compressed."""
+
+    source: Path
+    content_type: str
+    without: bytes = b""
+    """An address of a third party that is taken out: nothing is ever loaded from there."""
+
+    @property
+    def content(self) -> bytes:
+        return gzip.decompress(self.gzipped)
+
+    @property
+    def digest(self) -> str:
+        return self._packed[0]
+
+    @property
+    def gzipped(self) -> bytes:
+        return self._packed[1]
+
+    @cached_property
+    def _packed(self) -> tuple[str, bytes]:
+        content = self.source.read_bytes()
+        if self.without:
+            content = content.replace(self.without, b"")
+        return hashlib.sha256(content).hexdigest()[:16], gzip.compress(content, mtime=0)
+
+
+def _in_package(package: str, *path: str) -> Path:
+    """A file of a package that is never imported, for it would bring what we do not need."""
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError(package)
+    return Path(spec.submodule_search_locations[0]).joinpath(*path)
+
+
+def allowed_assets() -> Mapping[str, Asset | LargeAsset]:
     """Return the only files that are served, by the name the URL gives them."""
     htmx = files("js_lib_htmx") / "static" / "htmx" / "htmx.min.js"
+    swagger, script = "flask_swagger_ui", "text/javascript; charset=utf-8"
     return {
+        "swagger-ui.js": LargeAsset(_in_package(swagger, "dist", "swagger-ui-bundle.js"), script),
+        "swagger-ui.css": LargeAsset(
+            _in_package(swagger, "dist", "swagger-ui.css"), "text/css; charset=utf-8"
+        ),
+        "redoc.js": LargeAsset(
+            _in_package("fastapi_offline", "static", "redoc.standalone.js"),
+            script,
+            without=b"https://cdn.redoc.ly/redoc/logo-mini.svg",
+        ),
+        "api-docs.js": Asset.read(STATIC_FOLDER / "api-docs.js", script),
+        "api-docs.css": Asset.read(STATIC_FOLDER / "api-docs.css", "text/css; charset=utf-8"),
         "app.css": Asset.read(STATIC_FOLDER / "app.css", "text/css; charset=utf-8"),
         "app.js": Asset.read(STATIC_FOLDER / "app.js", "text/javascript; charset=utf-8"),
         "htmx.js": Asset.read(htmx, "text/javascript; charset=utf-8"),
@@ -97,8 +148,8 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(asset_url=asset_url, icon=icon)
 
 
-def _assets_of(app: Flask) -> Mapping[str, Asset]:
-    found: Mapping[str, Asset] = app.extensions["assets"]
+def _assets_of(app: Flask) -> Mapping[str, Asset | LargeAsset]:
+    found: Mapping[str, Asset | LargeAsset] = app.extensions["assets"]
     return found
 
 

@@ -7,6 +7,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from webapp.accounts.cli import users
+from webapp.api.cli import openapi
 from webapp.banking.cli import banesco
 from webapp.banking.sandbox.cli import sandbox
 from webapp.config import Settings
@@ -26,5 +27,5 @@ def demo_data() -> None:
 
 def init_app(app: Flask) -> None:
     """Register every command."""
-    for command in (users, worker, sandbox, demo_data, banesco):
+    for command in (users, worker, sandbox, demo_data, banesco, openapi):
         app.cli.add_command(command)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+
 import pytest
 from flask import Flask
+from werkzeug.serving import make_server
 
 from tests.support.bank import FakeGateway
 from tests.support.people import Cast
@@ -32,3 +36,15 @@ def cashier_program(app: Flask, cast: Cast, bank: FakeGateway) -> Program:
 def supervisor_program(app: Flask, cast: Cast, bank: FakeGateway) -> Program:
     """A script with the supervisor's token."""
     return Program(app, cast.supervisor)
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[str]:
+    """The application behind a real socket, in this process: the bank stays the test's own."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()

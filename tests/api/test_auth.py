@@ -176,3 +176,14 @@ def test_ten_failures_close_an_account_for_a_while_and_only_that_one(
     assert int(refused.headers["Retry-After"]) > 0
     other = {"email": cast.supervisor.email, "password": PASSWORD}
     assert stranger.post("/auth/login", other).status_code == 200
+
+
+def test_white_space_belongs_to_a_password_as_on_the_pages(app: Flask, stranger: Program) -> None:
+    spaced = "  with blanks around  "
+    service.create_user(
+        email="blanks@clinic.test", full_name="Con Espacios", password=spaced, role=Role.CASHIER
+    )
+    login = {"email": " blanks@clinic.test ", "password": spaced}
+    assert stranger.post("/auth/login", login).status_code == 200
+    trimmed = {**login, "password": spaced.strip()}
+    assert stranger.post("/auth/login", trimmed).status_code == 401

@@ -312,3 +312,42 @@ def test_unknown_things_and_methods_are_problems_too(integrator: Program) -> Non
     assert integrator.get("/transactions/nothing-here").status_code == 404
     assert integrator.get("/nowhere").status_code == 404
     assert integrator.call("PUT", "/transactions").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("page=true&size=5", "page"),
+        ("page=1&offset=5", "offset"),
+        ("other=1", "other"),
+        ("size=10&limit=null", "limit"),
+        ("status=DONE", "status"),
+        ("phone=12", "phone"),
+        ("from_date=24/11/2026", "from_date"),
+        ("from_date=2026-11-24&to_date=2026-11-23", "to_date"),
+        ("to_date=9999-12-31", "to_date"),
+        ("q=%00", "q"),
+    ],
+)
+def test_a_query_that_makes_no_sense_is_refused_by_its_parameter(
+    integrator: Program, query: str, field: str
+) -> None:
+    refused = integrator.get(f"/transactions?{query}")
+    assert refused.status_code == 422
+    assert [error["field"] for error in refused.get_json()["errors"]] == [field]
+
+
+def test_an_empty_filter_narrows_nothing(integrator: Program) -> None:
+    integrator.post("/transactions", payment())
+    assert integrator.get("/transactions?status=&q=&phone=%20").get_json()["total"] == 1
+
+
+def test_a_reason_of_a_deletion_is_held_to_its_length_in_the_query_too(
+    supervisor_program: Program, integrator: Program
+) -> None:
+    made = integrator.post("/transactions", payment()).get_json()["id"]
+    for query in ("", "?reason=", f"?reason={'x' * 501}"):
+        refused = supervisor_program.call("DELETE", f"/transactions/{made}{query}")
+        assert refused.status_code == 422
+        assert refused.get_json()["errors"][0]["field"] == "reason"
+    assert supervisor_program.call("DELETE", f"/transactions/{made}?reason=ok").status_code == 204

@@ -7,8 +7,9 @@ from flask.typing import ResponseReturnValue
 
 from webapp.accounts import queries, service
 from webapp.accounts.queries import KeyHolder, SignedInUser
-from webapp.api import auth, reading, schemas
+from webapp.api import access_schemas, auth, reading
 from webapp.api.blueprint import bp
+from webapp.api.contract import operation
 from webapp.config import Settings
 from webapp.errors import Conflict, Forbidden, NotSignedIn
 from webapp.limits import failed_sign_ins
@@ -18,13 +19,22 @@ from webapp.words import gettext as _
 
 @bp.post("/auth/register", strict_slashes=False)
 @public
+@operation(
+    "register",
+    "Ask for an account",
+    tag="Access",
+    body=access_schemas.Register,
+    counted=True,
+    codes={403: ("registration_closed",), 409: ("email_taken",)},
+    answers={201: access_schemas.UserOut},
+)
 @failed_sign_ins
 def register() -> ResponseReturnValue:
     """Create a user, as REGISTRATION allows: waiting for approval, at once, or not at all."""
     settings: Settings = current_app.config["SETTINGS"]
     if settings.registration == "closed":
         raise Forbidden(_("El registro está cerrado."), code="registration_closed")
-    given = reading.body(schemas.Register)
+    given = reading.body(access_schemas.Register)
     at_once = settings.registration == "open"
     user = service.create_user(
         email=given.email,
@@ -36,11 +46,11 @@ def register() -> ResponseReturnValue:
         national_id=given.national_id,
         phone_number=given.phone_number,
     )
-    body = schemas.UserOut(
+    body = access_schemas.UserOut(
         id=str(user.id),
         email=user.email,
         full_name=user.full_name,
-        role=user.role,
+        role=Role(user.role),
         is_active=user.is_active,
         permissions=sorted(user.permissions),
     )
@@ -49,10 +59,19 @@ def register() -> ResponseReturnValue:
 
 @bp.post("/auth/login", strict_slashes=False)
 @public
+@operation(
+    "login",
+    "Exchange e-mail and password for tokens",
+    tag="Access",
+    body=access_schemas.Login,
+    counted=True,
+    codes={401: ("invalid_credentials",)},
+    answers={200: access_schemas.TokenOut},
+)
 @failed_sign_ins
 def login() -> ResponseReturnValue:
     """Exchange e-mail and password for tokens."""
-    given = reading.body(schemas.Login)
+    given = reading.body(access_schemas.Login)
     try:
         user = service.authenticate(email=given.email, password=given.password)
         opened = service.open_session(
@@ -69,10 +88,19 @@ def login() -> ResponseReturnValue:
 
 @bp.post("/auth/refresh", strict_slashes=False)
 @public
+@operation(
+    "refresh",
+    "Exchange a refresh token for new tokens",
+    tag="Access",
+    body=access_schemas.Refresh,
+    counted=True,
+    codes={401: ("invalid_token", "token_reused")},
+    answers={200: access_schemas.TokenOut},
+)
 @failed_sign_ins
 def refresh() -> ResponseReturnValue:
     """Exchange a refresh token for new tokens; a used one ends the whole session."""
-    given = reading.body(schemas.Refresh)
+    given = reading.body(access_schemas.Refresh)
     try:
         session, token = service.rotate_refresh(refresh_token=given.refresh_token)
     except NotSignedIn as refusal:
@@ -83,6 +111,13 @@ def refresh() -> ResponseReturnValue:
 
 @bp.post("/auth/logout", strict_slashes=False)
 @signed_in
+@operation(
+    "logout",
+    "End the session and its tokens",
+    tag="Access",
+    codes={409: ("key_has_no_session",)},
+    answers={204: None},
+)
 def logout() -> ResponseReturnValue:
     """End the session: its access and refresh tokens open nothing from now on."""
     caller = auth.caller()
@@ -97,14 +132,15 @@ def logout() -> ResponseReturnValue:
 
 @bp.get("/auth/me", strict_slashes=False)
 @signed_in
+@operation("me", "Who the token belongs to", tag="Access", answers={200: access_schemas.UserOut})
 def me() -> ResponseReturnValue:
     """As whom the token or key acts, and what it may do."""
     user = auth.caller()
-    body = schemas.UserOut(
+    body = access_schemas.UserOut(
         id=str(user.user_id),
         email=user.email,
         full_name=user.full_name,
-        role=user.role,
+        role=Role(user.role),
         is_active=True,
         permissions=sorted(user.actor.permissions),
     )
@@ -113,7 +149,7 @@ def me() -> ResponseReturnValue:
 
 def _tokens(session: SignedInUser, refresh_token: str) -> ResponseReturnValue:
     settings: Settings = current_app.config["SETTINGS"]
-    body = schemas.TokenOut(
+    body = access_schemas.TokenOut(
         access_token=auth.issue(session),
         expires_in=settings.access_token_expire_minutes * 60,
         refresh_token=refresh_token,

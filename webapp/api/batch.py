@@ -9,6 +9,8 @@ from flask.typing import ResponseReturnValue
 
 from webapp.api import reading, recording, schemas
 from webapp.api.blueprint import bp
+from webapp.api.contract import operation
+from webapp.api.problems import Problem
 from webapp.api.transactions import answer
 from webapp.errors import DomainError, problem_content
 from webapp.extensions import db
@@ -17,6 +19,14 @@ from webapp.permissions import Permission, requires
 
 @bp.post("/transactions/batch", endpoint="batch", strict_slashes=False)
 @requires(Permission.TRANSACTION_CREATE)
+@operation(
+    "createTransactions",
+    "Log many payments",
+    tag="Transactions",
+    body=schemas.Batch,
+    idempotent=True,
+    answers={200: schemas.BatchOut},
+)
 def batch() -> ResponseReturnValue:
     """Log up to 500 payments by the rules of POST /transactions; the worker asks the bank about them."""
     given = reading.body(schemas.Batch)
@@ -39,7 +49,9 @@ def _one(index: int, content: Any) -> schemas.BatchItemOut:
     except DomainError as refusal:
         db.session.rollback()  # what was locked for it must not wait for the rest
         return schemas.BatchItemOut(
-            index=index, status=refusal.status, problem=problem_content(refusal)
+            index=index,
+            status=refusal.status,
+            problem=Problem.model_validate(problem_content(refusal)),
         )
     transaction = schemas.TransactionOut.of(recorded.transaction)
     return schemas.BatchItemOut(index=index, status=recorded.status, transaction=transaction)

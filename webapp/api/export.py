@@ -15,8 +15,9 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import clock
-from webapp.api import listing
+from webapp.api import filters, listing, samples
 from webapp.api.blueprint import bp
+from webapp.api.contract import operation
 from webapp.permissions import Permission, requires
 from webapp.transactions import queries
 
@@ -28,6 +29,15 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @bp.get("/transactions/export", endpoint="export", strict_slashes=False)
 @requires(Permission.TRANSACTION_READ)
+@operation(
+    "exportTransactions",
+    "All payments of a filter as a sheet",
+    tag="Transactions",
+    query=filters.TransactionFilter,
+    response_headers=("Content-Disposition",),
+    sheet=samples.SHEET,
+    answers={200: None},
+)
 def export() -> ResponseReturnValue:
     """Stream every payment of the filter, newest first."""
     parts = queries.exported(listing.filters())

@@ -71,6 +71,8 @@ def _meaning(kind: str, message: str) -> tuple[str, str]:
     }
     if kind in known:
         return known[kind]
+    if kind == "reason":
+        return "invalid", message
     # What is left are our own validators, which bring a sentence, or pydantic's English.
     own = kind == "amount" or kind in set(Problem)
     return (kind, message) if own else ("invalid", _("Este dato no es válido."))

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SkipValidation,
+    WithJsonSchema,
+)
 
+from webapp.api import formats, samples
+from webapp.api.fields import (
+    Amount,
+    Concept,
+    Day,
+    FullName,
+    Id,
+    NationalId,
+    PayerBank,
+    Phone,
+    Reason,
+    Reference,
+    StoredAmount,
+    TransactionId,
+)
+from webapp.api.problems import Problem
 from webapp.banking.gateway import BankType, TransactionType
-from webapp.money import InvalidAmount, parse_decimal
-from webapp.transactions import identifiers, presenting, wording
+from webapp.transactions import presenting
 from webapp.transactions.details import Details
-from webapp.transactions.identifiers import Misspelt
 from webapp.transactions.lifecycle import Status
+from webapp.transactions.matching import ReasonCode
 from webapp.transactions.models import Transaction, TransactionEvent
 from webapp.transactions.queries import Page
 from webapp.transactions.service import Verdict
@@ -26,53 +45,6 @@ class Body(BaseModel):
     """Something that is sent to us: white space is trimmed, unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-
-def _spelled(read: Callable[[str], Any]) -> AfterValidator:
-    """Canonical spelling by a function of `identifiers`, or its sentence."""
-
-    def validate(text: str) -> Any:
-        try:
-            return read(text)
-        except Misspelt as error:
-            raise PydanticCustomError(
-                error.problem.value, "{sentence}", {"sentence": wording.misspelling(error.problem)}
-            ) from None
-
-    return AfterValidator(validate)
-
-
-def _amount(value: Any) -> Any:
-    """A decimal as a JSON string; a JSON number for money is refused, for it may be inexact."""
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise PydanticCustomError("amount", 'El monto se envía como texto, como "1234.56".')
-    try:
-        return parse_decimal(value.strip())
-    except InvalidAmount as error:
-        sentence = wording.amount_problem(error.problem)
-        raise PydanticCustomError("amount", "{sentence}", {"sentence": sentence}) from None
-
-
-def _day(value: Any) -> Any:
-    if value is not None and not (
-        isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII)
-    ):
-        raise PydanticCustomError("date_type", "Escriba la fecha como 2026-11-24.")
-    return value
-
-
-Day = Annotated[date, BeforeValidator(_day)]
-Text = Annotated[str, Field(strict=True, max_length=1000)]
-Amount = Annotated[Decimal, BeforeValidator(_amount), PlainSerializer(str, return_type=str)]
-FullName = Annotated[Text, _spelled(identifiers.full_name)]
-Phone = Annotated[Text, _spelled(identifiers.phone)]
-NationalId = Annotated[Text, _spelled(identifiers.national_id)]
-Concept = Annotated[Text, _spelled(identifiers.concept)]
-TransactionId = Annotated[Text, _spelled(identifiers.transaction_id)]
-PayerBank = Annotated[Text, _spelled(identifiers.payer_bank)]
-Reason = Annotated[str, Field(strict=True, max_length=2000)]
 
 
 class Customer(Body):
@@ -87,9 +59,11 @@ class Customer(Body):
 class CreateTransaction(Body):
     """A payment to log (ERD 5.2, CreateTransactionRequest)."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.NEW_TRANSACTION]})
+
     transaction_id: TransactionId
     customer: Customer
-    reference: Text
+    reference: Reference
     bank: BankType
     transaction_type: TransactionType = TransactionType.TRANSACTION
     amount: Amount | None = None
@@ -115,11 +89,20 @@ class CreateTransaction(Body):
 class Batch(Body):
     """Payments to log together; each is judged by itself."""
 
-    items: Annotated[list[Any], Field(min_length=1, max_length=500)]
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.NEW_BATCH]})
+
+    # Read one by one, when their turn comes: a wrong one must not keep the others out.
+    items: Annotated[
+        list[SkipValidation[CreateTransaction | Any]], Field(min_length=1, max_length=500)
+    ]
 
 
 class ChangeCustomer(Body):
     """The parts of a customer to change."""
+
+    model_config = ConfigDict(
+        json_schema_extra=formats.never_null("full_name", "phone", "national_id")
+    )
 
     full_name: FullName | None = None
     phone: Phone | None = None
@@ -130,8 +113,14 @@ class ChangeCustomer(Body):
 class ChangeTransaction(Body):
     """The parts of a payment to change; what is left out stays."""
 
+    model_config = ConfigDict(
+        json_schema_extra=formats.never_null(
+            "reference", "bank", "transaction_type", examples=[samples.CHANGES]
+        )
+    )
+
     customer: ChangeCustomer = Field(default_factory=ChangeCustomer)
-    reference: Text | None = None
+    reference: Reference | None = None
     bank: BankType | None = None
     transaction_type: TransactionType | None = None
     amount: Amount | None = None
@@ -152,55 +141,43 @@ class DeletionReason(Body):
     reason: Reason = ""
 
 
-class Register(Body):
-    """A new user (ERD 15.4)."""
-
-    email: Annotated[str, Field(strict=True, max_length=255)]
-    password: Annotated[str, Field(strict=True, max_length=1024)]
-    full_name: Annotated[str, Field(strict=True, max_length=255)]
-    national_id: NationalId | None = None
-    phone_number: Phone | None = None
-
-
-class Login(Body):
-    """E-mail and password."""
-
-    email: Annotated[str, Field(strict=True, max_length=255)]
-    password: Annotated[str, Field(strict=True, max_length=1024)]
-
-
-class Refresh(Body):
-    """A refresh token."""
-
-    refresh_token: Annotated[str, Field(strict=True, max_length=200)]
-
-
 class CustomerOut(BaseModel):
     """A customer as stored."""
 
     full_name: str
-    phone: str
-    national_id: str
+    phone: Annotated[str, WithJsonSchema(formats.STORED_PHONE)]
+    national_id: Annotated[str, WithJsonSchema(formats.STORED_NATIONAL_ID)]
     concept: str | None
+
+
+class ReasonOut(BaseModel):
+    """Why a payment stands where it stands; beside `code` and `detail`, what the reason speaks of."""
+
+    model_config = ConfigDict(extra="allow")
+
+    code: ReasonCode
+    detail: str
 
 
 class TransactionOut(BaseModel):
     """A payment (ERD 5.2, TransactionResponse)."""
 
-    id: str
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.TRANSACTION]})
+
+    id: Id
     transaction_id: str
     status: Status
     bank: BankType
     transaction_type: TransactionType
-    reference: str
+    reference: Annotated[str, Field(pattern="^[0-9]{1,20}$")]
     customer: CustomerOut
-    amount: str | None
+    amount: StoredAmount | None
     currency: str
-    payer_bank: str | None
+    payer_bank: Annotated[str, Field(pattern="^[0-9]{4}$")] | None
     operation_date: date | None
-    bank_amount: str | None
+    bank_amount: StoredAmount | None
     bank_reference: str | None
-    reasons: list[dict[str, Any]]
+    reasons: list[ReasonOut]
     banesco_details: dict[str, Any] | None
     version: int
     created_at: datetime
@@ -240,11 +217,11 @@ def _decimal(amount: Decimal | None) -> str | None:
     return None if amount is None else f"{amount:.2f}"
 
 
-def reasons_out(transaction: Transaction) -> list[dict[str, Any]]:
+def reasons_out(transaction: Transaction) -> list[ReasonOut]:
     """The reasons, each with its sentence."""
     sentences = presenting.reasons(transaction)
     return [
-        {**item, "detail": sentence}
+        ReasonOut.model_validate({**item, "detail": sentence})
         for item, sentence in zip(transaction.reasons, sentences, strict=True)
     ]
 
@@ -252,16 +229,22 @@ def reasons_out(transaction: Transaction) -> list[dict[str, Any]]:
 class BatchItemOut(BaseModel):
     """What became of one payment of a batch: it, or the problem that kept it out."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     index: int
     """Its place among the items sent, from 0."""
     status: int
     """As POST /transactions would have answered: 201, 200 or a refusal."""
     transaction: TransactionOut | None = None
-    problem: dict[str, Any] | None = None
+    problem: Problem | None = None
 
 
 class BatchOut(BaseModel):
     """What became of each payment of a batch, in the order of the items."""
+
+    model_config = ConfigDict(
+        use_attribute_docstrings=True, json_schema_extra={"examples": [samples.BATCH]}
+    )
 
     items: list[BatchItemOut]
     created: int
@@ -272,6 +255,8 @@ class BatchOut(BaseModel):
 
 class TransactionList(BaseModel):
     """One page of payments (ERD 5.2, TransactionListResponse)."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.PAGE]})
 
     items: list[TransactionOut]
     total: int
@@ -294,7 +279,9 @@ class TransactionList(BaseModel):
 
 
 class TransactionStretch(BaseModel):
-    """The payments that follow a cursor, newest first."""
+    """The payments that follow a cursor, newest first; how many there are in all is not counted."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.STRETCH]})
 
     items: list[TransactionOut]
     size: int
@@ -311,13 +298,15 @@ class TransactionStretch(BaseModel):
 class StatusOut(BaseModel):
     """Where a payment stands, and whether the bank was asked for this answer."""
 
-    id: str
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.STATUS]})
+
+    id: Id
     transaction_id: str
     status: Status
     synced: bool
     checked_at: datetime | None
     next_check_at: datetime | None
-    reasons: list[dict[str, Any]]
+    reasons: list[ReasonOut]
 
     @classmethod
     def of(cls, transaction: Transaction, *, synced: bool, next_at: datetime | None) -> StatusOut:
@@ -335,13 +324,13 @@ class StatusOut(BaseModel):
 class EventOut(BaseModel):
     """One event, with the column names of ERD 4.1."""
 
-    id: str
-    transaction_id: str
+    id: Id
+    transaction_id: Id
     old_status: Status | None
     new_status: Status
     reason: str | None
     actor_type: Literal["USER", "SYSTEM", "EXTERNAL"]
-    actor_id: str | None
+    actor_id: Id | None
     metadata: dict[str, Any]
     created_at: datetime
 
@@ -363,25 +352,6 @@ class EventOut(BaseModel):
 class EventList(BaseModel):
     """A trail, oldest first."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.EVENTS]})
+
     items: list[EventOut]
-
-
-class UserOut(BaseModel):
-    """A user, without anything secret."""
-
-    id: str
-    email: str
-    full_name: str
-    role: str
-    is_active: bool
-    permissions: list[str]
-
-
-class TokenOut(BaseModel):
-    """What a sign-in gives (RFC 6749's names)."""
-
-    access_token: str
-    token_type: Literal["bearer"] = "bearer"  # noqa: S105
-    expires_in: int
-    """Seconds until the access token ends."""
-    refresh_token: str

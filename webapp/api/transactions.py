@@ -6,8 +6,9 @@ from flask import Response, make_response, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
-from webapp.api import idempotency, listing, reading, recording, schemas
+from webapp.api import filters, idempotency, listing, reading, recording, schemas
 from webapp.api.blueprint import bp
+from webapp.api.contract import operation
 from webapp.permissions import Permission, actor, requires
 from webapp.transactions import queries, rules, service
 from webapp.transactions.checking import CheckOutcome, CheckResult
@@ -34,6 +35,16 @@ def _one(transaction: Transaction, status: int = 200) -> Response:
 
 @bp.post("/transactions", strict_slashes=False)
 @requires(Permission.TRANSACTION_CREATE)
+@operation(
+    "createTransaction",
+    "Log a payment",
+    tag="Transactions",
+    body=schemas.CreateTransaction,
+    idempotent=True,
+    versioned=True,
+    codes={409: ("reference_taken", "transaction_id_taken", "final_transaction")},
+    answers={200: schemas.TransactionOut, 201: schemas.TransactionOut},
+)
 def create() -> ResponseReturnValue:
     """Log a payment; the same transaction_id again gives the stored one, or changes it."""
     given = reading.body(schemas.CreateTransaction)
@@ -45,6 +56,16 @@ def create() -> ResponseReturnValue:
 
 @bp.get("/transactions", endpoint="list", strict_slashes=False)
 @requires(Permission.TRANSACTION_READ)
+@operation(
+    "listTransactions",
+    "List payments, newest first",
+    tag="Transactions",
+    query=filters.TransactionFilter,
+    paged=True,
+    cursored=True,
+    response_headers=("Link",),
+    answers={200: (schemas.TransactionList, schemas.TransactionStretch)},
+)
 def list_() -> ResponseReturnValue:
     """Payments, newest first, narrowed by the filters of the query: a page, or what follows a cursor."""
     narrowing = listing.filters(besides=listing.PAGING)
@@ -67,6 +88,13 @@ def list_() -> ResponseReturnValue:
 
 @bp.get("/transactions/<transaction_id>", strict_slashes=False)
 @requires(Permission.TRANSACTION_READ)
+@operation(
+    "getTransaction",
+    "Read a payment",
+    tag="Transactions",
+    conditional=True,
+    answers={200: schemas.TransactionOut},
+)
 def get(transaction_id: str) -> ResponseReturnValue:
     """One payment."""
     response = _one(queries.find(transaction_id))
@@ -75,6 +103,16 @@ def get(transaction_id: str) -> ResponseReturnValue:
 
 @bp.patch("/transactions/<transaction_id>", strict_slashes=False)
 @requires(Permission.TRANSACTION_UPDATE)
+@operation(
+    "changeTransaction",
+    "Correct a payment that is not final",
+    tag="Transactions",
+    body=schemas.ChangeTransaction,
+    idempotent=True,
+    versioned=True,
+    codes={409: ("final_transaction", "reference_taken")},
+    answers={200: schemas.TransactionOut},
+)
 def change(transaction_id: str) -> ResponseReturnValue:
     """Change parts of a payment that is not final."""
     transaction = queries.find(transaction_id)
@@ -87,11 +125,22 @@ def change(transaction_id: str) -> ResponseReturnValue:
 
 @bp.delete("/transactions/<transaction_id>", strict_slashes=False)
 @requires(Permission.TRANSACTION_DELETE)
+@operation(
+    "deleteTransaction",
+    "Take a payment out of the lists",
+    tag="Transactions",
+    body=schemas.DeletionReason,
+    body_required=False,
+    query=filters.DeletionQuery,
+    idempotent=True,
+    versioned=True,
+    answers={204: None},
+)
 def delete(transaction_id: str) -> ResponseReturnValue:
     """Take a payment out of the lists; the reason comes as JSON or in the query."""
     transaction = queries.find(transaction_id)
     given = reading.optional_body(schemas.DeletionReason)
-    reason = given.reason or request.args.get("reason", "")
+    reason = given.reason or listing.query(filters.DeletionQuery).reason
     version = reading.expected_version(transaction.version)
     with recording.versions_respected():
         service.delete(actor=actor(), row_id=transaction.id, reason=reason, version=version)
@@ -100,6 +149,12 @@ def delete(transaction_id: str) -> ResponseReturnValue:
 
 @bp.get("/transactions/<transaction_id>/status", strict_slashes=False)
 @requires(Permission.TRANSACTION_READ)
+@operation(
+    "getTransactionStatus",
+    "Where a payment stands, asking the bank if that can help",
+    tag="Transactions",
+    answers={200: schemas.StatusOut},
+)
 def status(transaction_id: str) -> ResponseReturnValue:
     """Where a payment stands, asking the bank first where that can help and is allowed."""
     transaction = queries.find(transaction_id)
@@ -113,6 +168,12 @@ def status(transaction_id: str) -> ResponseReturnValue:
 
 @bp.get("/transactions/<transaction_id>/events", strict_slashes=False)
 @requires(Permission.TRANSACTION_READ)
+@operation(
+    "listTransactionEvents",
+    "The trail of a payment, oldest first",
+    tag="Transactions",
+    answers={200: schemas.EventList},
+)
 def events(transaction_id: str) -> ResponseReturnValue:
     """Everything that happened to a payment, oldest first."""
     transaction = queries.find(transaction_id)
@@ -122,6 +183,16 @@ def events(transaction_id: str) -> ResponseReturnValue:
 
 @bp.post("/transactions/<transaction_id>/review", strict_slashes=False)
 @requires(Permission.TRANSACTION_REVIEW)
+@operation(
+    "reviewTransaction",
+    "Approve or reject a payment that waits for a decision",
+    tag="Transactions",
+    body=schemas.ReviewDecision,
+    idempotent=True,
+    versioned=True,
+    codes={403: ("forbidden", "own_transaction"), 409: ("not_decidable", "movement_used")},
+    answers={200: schemas.TransactionOut},
+)
 def review(transaction_id: str) -> ResponseReturnValue:
     """Approve or reject a payment that waits for a decision."""
     transaction = queries.find(transaction_id)

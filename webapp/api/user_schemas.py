@@ -6,12 +6,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, WithJsonSchema
 
 from webapp.accounts import api_keys
 from webapp.accounts.models import ApiKey, User
 from webapp.accounts.queries import UserFilter, UserPage
-from webapp.api.schemas import Body, Register, UserOut
+from webapp.api import formats, samples
+from webapp.api.access_schemas import Register, UserOut
+from webapp.api.fields import Id, NewPassword, PersonName
+from webapp.api.schemas import Body
 from webapp.permissions import Permission, Role
 
 
@@ -27,7 +30,7 @@ class UserFilters(BaseModel):
 
     model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
 
-    q: Annotated[str, Field(max_length=255)] = ""
+    q: Annotated[str, Field(max_length=255), WithJsonSchema(formats.SEARCH)] = ""
     role: Role | None = None
     is_active: YesOrNo | None = None
 
@@ -39,6 +42,8 @@ class UserFilters(BaseModel):
 class CreateUser(Register):
     """A user to create; without `permissions` the role's preset is granted."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.NEW_USER]})
+
     role: Role
     permissions: list[Permission] | None = None
     is_active: StrictBool = True
@@ -47,8 +52,15 @@ class CreateUser(Register):
 class ChangeUser(Body):
     """The parts of a user to change; what is left out stays."""
 
-    full_name: Annotated[str, Field(strict=True, max_length=255)] | None = None
-    password: Annotated[str, Field(strict=True, max_length=1024)] | None = None
+    model_config = ConfigDict(
+        json_schema_extra=formats.never_null(
+            *("full_name", "password", "role", "permissions", "is_active"),
+            examples=[samples.USER_CHANGES],
+        )
+    )
+
+    full_name: PersonName | None = None
+    password: NewPassword | None = None
     role: Role | None = None
     permissions: list[Permission] | None = None
     is_active: StrictBool | None = None
@@ -57,13 +69,21 @@ class ChangeUser(Body):
 class CreateKey(Body):
     """A key to make; without `permissions` its scope is all that the user may do now."""
 
-    name: Annotated[str, Field(strict=True, max_length=100)]
-    permissions: list[Permission] | None = None
-    expires_in_days: Annotated[int, Field(strict=True)] = api_keys.DEFAULT_DAYS
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.WANTED_KEY]})
+
+    name: Annotated[str, Field(strict=True, max_length=100), WithJsonSchema(formats.KEY_NAME)]
+    permissions: Annotated[list[Permission], Field(json_schema_extra={"minItems": 1})] | None = None
+    expires_in_days: Annotated[
+        int, Field(strict=True, json_schema_extra={"minimum": 1, "maximum": api_keys.MAX_DAYS})
+    ] = api_keys.DEFAULT_DAYS
 
 
 class UserDetailOut(UserOut):
     """A user as administrators see it."""
+
+    model_config = ConfigDict(
+        use_attribute_docstrings=True, json_schema_extra={"examples": [samples.USER_DETAIL]}
+    )
 
     national_id: str | None
     phone_number: str | None
@@ -78,7 +98,7 @@ class UserDetailOut(UserOut):
             id=str(user.id),
             email=user.email,
             full_name=user.full_name,
-            role=user.role,
+            role=Role(user.role),
             is_active=user.is_active,
             permissions=sorted(user.permissions),
             national_id=user.national_id,
@@ -91,6 +111,8 @@ class UserDetailOut(UserOut):
 
 class UserList(BaseModel):
     """One page of users, by name."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.USERS]})
 
     items: list[UserDetailOut]
     total: int
@@ -112,14 +134,20 @@ class UserList(BaseModel):
 class KeyOut(BaseModel):
     """A key as it is listed: never the key itself."""
 
-    id: str
+    model_config = ConfigDict(
+        use_attribute_docstrings=True, json_schema_extra={"examples": [samples.KEY]}
+    )
+
+    id: Id
     name: str
     prefix: str
-    permissions: list[str]
+    """How the key begins."""
+    permissions: list[Permission]
+    """What the key may do at most; what its user may do now limits it further."""
     expires_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
-    created_by: str | None
+    created_by: Id | None
     created_at: datetime
 
     @classmethod
@@ -128,7 +156,7 @@ class KeyOut(BaseModel):
             id=str(key.id),
             name=key.name,
             prefix=key.prefix,
-            permissions=sorted(key.permissions),
+            permissions=sorted(key.scope),
             expires_at=key.expires_at,
             last_used_at=key.last_used_at,
             revoked_at=key.revoked_at,
@@ -140,6 +168,8 @@ class KeyOut(BaseModel):
 class NewKeyOut(KeyOut):
     """A key that was just made."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.NEW_KEY]})
+
     key: str
     """The key itself: shown here, once."""
 
@@ -150,5 +180,7 @@ class NewKeyOut(KeyOut):
 
 class KeyList(BaseModel):
     """All keys of a user, the newest first; revoked ones too."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [samples.KEY]}]})
 
     items: list[KeyOut]

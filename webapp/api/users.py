@@ -12,11 +12,15 @@ from webapp.accounts.changes import UserChanges
 from webapp.accounts.models import User
 from webapp.api import listing, reading, user_schemas
 from webapp.api.blueprint import bp
+from webapp.api.contract import operation
 from webapp.api.transactions import answer
 from webapp.errors import Invalid
 from webapp.permissions import Permission, actor, requires
 from webapp.text import is_storable
 from webapp.words import gettext as _
+
+ADMINISTRATION = ("own_administration", "last_administrator", "not_administrator")
+"""Codes of refusals that keep somebody who can administer."""
 
 
 def _one(user: User, status: int = 200) -> Response:
@@ -25,6 +29,14 @@ def _one(user: User, status: int = 200) -> Response:
 
 @bp.get("/users", strict_slashes=False)
 @requires(Permission.ADMIN_ACCESS)
+@operation(
+    "listUsers",
+    "List users by name",
+    tag="Users",
+    query=user_schemas.UserFilters,
+    paged=True,
+    answers={200: user_schemas.UserList},
+)
 def list_users() -> ResponseReturnValue:
     """A page of users by name, narrowed by `q`, `role` and `is_active`."""
     offset, size = listing.numbered(user_schemas.UserFilters.model_fields)
@@ -38,6 +50,15 @@ def list_users() -> ResponseReturnValue:
 
 @bp.post("/users", strict_slashes=False)
 @requires(Permission.ADMIN_ACCESS)
+@operation(
+    "createUser",
+    "Create a user",
+    tag="Users",
+    body=user_schemas.CreateUser,
+    response_headers=("Location",),
+    codes={409: ("email_taken",)},
+    answers={201: user_schemas.UserDetailOut},
+)
 def create_user() -> ResponseReturnValue:
     """Create a user with a role's permissions, or with those given."""
     given = reading.body(user_schemas.CreateUser)
@@ -59,6 +80,12 @@ def create_user() -> ResponseReturnValue:
 
 @bp.get("/users/<uuid:user_id>", strict_slashes=False)
 @requires(Permission.ADMIN_ACCESS)
+@operation(
+    "getUser",
+    "Read a user",
+    tag="Users",
+    answers={200: user_schemas.UserDetailOut},
+)
 def get_user(user_id: uuid.UUID) -> ResponseReturnValue:
     """One user."""
     return _one(queries.find_user(user_id))
@@ -66,6 +93,14 @@ def get_user(user_id: uuid.UUID) -> ResponseReturnValue:
 
 @bp.patch("/users/<uuid:user_id>", strict_slashes=False)
 @requires(Permission.ADMIN_ACCESS)
+@operation(
+    "changeUser",
+    "Change a user",
+    tag="Users",
+    body=user_schemas.ChangeUser,
+    codes={409: ADMINISTRATION},
+    answers={200: user_schemas.UserDetailOut},
+)
 def change_user(user_id: uuid.UUID) -> ResponseReturnValue:
     """Change parts of a user; all but a new name ends their sessions at once."""
     given = reading.body(user_schemas.ChangeUser)
@@ -84,6 +119,13 @@ def change_user(user_id: uuid.UUID) -> ResponseReturnValue:
 
 @bp.delete("/users/<uuid:user_id>", strict_slashes=False)
 @requires(Permission.ADMIN_ACCESS)
+@operation(
+    "deactivateUser",
+    "Deactivate a user",
+    tag="Users",
+    codes={409: ADMINISTRATION},
+    answers={204: None},
+)
 def deactivate_user(user_id: uuid.UUID) -> ResponseReturnValue:
     """Deactivate a user: the row stays, for payments and their trail name it."""
     changes.change_user(actor=actor(), user_id=user_id, changes=UserChanges(is_active=False))
@@ -92,6 +134,12 @@ def deactivate_user(user_id: uuid.UUID) -> ResponseReturnValue:
 
 @bp.get("/users/<uuid:user_id>/api-keys", strict_slashes=False)
 @requires(Permission.ADMIN_ACCESS)
+@operation(
+    "listApiKeys",
+    "List the keys of a user",
+    tag="API keys",
+    answers={200: user_schemas.KeyList},
+)
 def list_keys(user_id: uuid.UUID) -> ResponseReturnValue:
     """The keys of a user, without the keys themselves."""
     user = queries.find_user(user_id)
@@ -101,6 +149,14 @@ def list_keys(user_id: uuid.UUID) -> ResponseReturnValue:
 
 @bp.post("/users/<uuid:user_id>/api-keys", strict_slashes=False)
 @requires(Permission.ADMIN_ACCESS)
+@operation(
+    "createApiKey",
+    "Make a key for a program",
+    tag="API keys",
+    body=user_schemas.CreateKey,
+    codes={409: ("key_name_taken",)},
+    answers={201: user_schemas.NewKeyOut},
+)
 def create_key(user_id: uuid.UUID) -> ResponseReturnValue:
     """Make a key that acts as the user; this answer is the only one that shows it."""
     given = reading.body(user_schemas.CreateKey)
@@ -116,6 +172,12 @@ def create_key(user_id: uuid.UUID) -> ResponseReturnValue:
 
 @bp.delete("/users/<uuid:user_id>/api-keys/<uuid:key_id>", strict_slashes=False)
 @requires(Permission.ADMIN_ACCESS)
+@operation(
+    "revokeApiKey",
+    "End a key",
+    tag="API keys",
+    answers={204: None},
+)
 def revoke_key(user_id: uuid.UUID, key_id: uuid.UUID) -> ResponseReturnValue:
     """End a key: it opens nothing from now on."""
     api_keys.revoke(actor=actor(), user_id=user_id, key_id=key_id)

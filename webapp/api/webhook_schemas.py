@@ -5,20 +5,30 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from webapp.api import formats, samples
+from webapp.api.fields import Id
 from webapp.api.schemas import Body
 from webapp.webhooks.events import DeliveryState, DisabledReason, EventType, Failure
 from webapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from webapp.webhooks.queries import DeliveryPage
 
-Url = Annotated[str, Field(strict=True, max_length=2000)]
-Events = Annotated[list[EventType], Field(max_length=50)]
-Description = Annotated[str, Field(strict=True, max_length=200)]
+Url = Annotated[str, Field(strict=True, max_length=2000), WithJsonSchema(formats.WEBHOOK_URL)]
+Events = Annotated[list[EventType], Field(max_length=50, json_schema_extra={"minItems": 1})]
+Description = Annotated[
+    str, Field(strict=True, max_length=200), WithJsonSchema(formats.DESCRIPTION)
+]
+
+
+def _shown(example: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(use_attribute_docstrings=True, json_schema_extra={"examples": [example]})
 
 
 class CreateWebhook(Body):
     """An address that wants to be told of events."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.NEW_WEBHOOK]})
 
     url: Url
     events: Events
@@ -27,6 +37,8 @@ class CreateWebhook(Body):
 
 class ChangeWebhook(Body):
     """The parts of a webhook to change; what is left out or null stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.WEBHOOK_CHANGES]})
 
     url: Url | None = None
     events: Events | None = None
@@ -37,11 +49,13 @@ class ChangeWebhook(Body):
 class WebhookOut(BaseModel):
     """A webhook, without its secrets."""
 
-    id: str
+    model_config = _shown(samples.WEBHOOK)
+
+    id: Id
     url: str
     events: list[EventType]
     description: str
-    owner_id: str
+    owner_id: Id
     is_active: bool
     disabled_at: datetime | None
     disabled_reason: DisabledReason | None
@@ -57,6 +71,8 @@ class WebhookOut(BaseModel):
 
 class WebhookWithSecret(WebhookOut):
     """A webhook with its new secret, shown this once."""
+
+    model_config = _shown(samples.WEBHOOK_WITH_SECRET)
 
     secret: str
 
@@ -84,13 +100,17 @@ def _fields(endpoint: WebhookEndpoint) -> dict[str, Any]:
 class WebhookList(BaseModel):
     """One's own webhooks, oldest first; everybody's for an administrator."""
 
+    model_config = _shown({"items": [samples.WEBHOOK]})
+
     items: list[WebhookOut]
 
 
 class DeliveryOut(BaseModel):
     """One message; its id is the `webhook-id` of every attempt."""
 
-    id: str
+    model_config = _shown(samples.DELIVERY)
+
+    id: Id
     type: str
     status: DeliveryState
     attempts: int
@@ -122,6 +142,8 @@ class AttemptOut(BaseModel):
 class DeliveryWithAttempts(DeliveryOut):
     """A message and how every attempt went, oldest first."""
 
+    model_config = _shown(samples.DELIVERY_WITH_ATTEMPTS)
+
     log: list[AttemptOut]
 
     @classmethod
@@ -146,6 +168,8 @@ def _delivery_fields(delivery: WebhookDelivery) -> dict[str, Any]:
 
 class DeliveryList(BaseModel):
     """One page of deliveries, newest first."""
+
+    model_config = _shown(samples.DELIVERIES)
 
     items: list[DeliveryOut]
     total: int

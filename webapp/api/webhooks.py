@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Response, current_app, request
+from flask import Response, current_app
 from flask.typing import ResponseReturnValue
 
-from webapp.api import listing, reading, webhook_schemas
+from webapp.api import filters, listing, reading, webhook_schemas
 from webapp.api.blueprint import bp
+from webapp.api.contract import operation
 from webapp.api.transactions import answer
 from webapp.permissions import Permission, actor, requires
 from webapp.webhooks import queries, service
 from webapp.webhooks.addresses import Addresses
-from webapp.webhooks.events import DeliveryState
 from webapp.webhooks.sending import Sender
 from webapp.webhooks.service import Changes
-from webapp.words import gettext as _
 
 
 def _addresses() -> Addresses:
@@ -24,6 +23,14 @@ def _addresses() -> Addresses:
 
 @bp.post("/webhooks", endpoint="create_webhook", strict_slashes=False)
 @requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "createWebhook",
+    "Register an address for events",
+    tag="Webhooks",
+    body=webhook_schemas.CreateWebhook,
+    codes={409: ("too_many_webhooks",)},
+    answers={201: webhook_schemas.WebhookWithSecret},
+)
 def create() -> ResponseReturnValue:
     """Register an address; the answer shows its secret, this once."""
     given = reading.body(webhook_schemas.CreateWebhook)
@@ -39,6 +46,12 @@ def create() -> ResponseReturnValue:
 
 @bp.get("/webhooks", endpoint="list_webhooks", strict_slashes=False)
 @requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "listWebhooks",
+    "List webhooks, oldest first",
+    tag="Webhooks",
+    answers={200: webhook_schemas.WebhookList},
+)
 def list_() -> ResponseReturnValue:
     """One's own webhooks; everybody's for an administrator."""
     items = [webhook_schemas.WebhookOut.of(item) for item in queries.endpoints_of(actor())]
@@ -47,6 +60,12 @@ def list_() -> ResponseReturnValue:
 
 @bp.get("/webhooks/<webhook_id>", endpoint="get_webhook", strict_slashes=False)
 @requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "getWebhook",
+    "Read a webhook",
+    tag="Webhooks",
+    answers={200: webhook_schemas.WebhookOut},
+)
 def get(webhook_id: str) -> ResponseReturnValue:
     """One webhook."""
     return answer(webhook_schemas.WebhookOut.of(queries.endpoint(actor(), webhook_id)))
@@ -54,6 +73,13 @@ def get(webhook_id: str) -> ResponseReturnValue:
 
 @bp.patch("/webhooks/<webhook_id>", endpoint="change_webhook", strict_slashes=False)
 @requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "changeWebhook",
+    "Change a webhook",
+    tag="Webhooks",
+    body=webhook_schemas.ChangeWebhook,
+    answers={200: webhook_schemas.WebhookOut},
+)
 def change(webhook_id: str) -> ResponseReturnValue:
     """Change parts of a webhook, or switch it off and on."""
     queries.endpoint(actor(), webhook_id)
@@ -70,6 +96,12 @@ def change(webhook_id: str) -> ResponseReturnValue:
 
 @bp.delete("/webhooks/<webhook_id>", endpoint="delete_webhook", strict_slashes=False)
 @requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "deleteWebhook",
+    "Remove a webhook",
+    tag="Webhooks",
+    answers={204: None},
+)
 def delete(webhook_id: str) -> ResponseReturnValue:
     """Remove a webhook with all that was and was not delivered."""
     service.remove(actor=actor(), key=webhook_id)
@@ -80,6 +112,12 @@ def delete(webhook_id: str) -> ResponseReturnValue:
     "/webhooks/<webhook_id>/rotate-secret", endpoint="rotate_webhook_secret", strict_slashes=False
 )
 @requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "rotateWebhookSecret",
+    "Give a webhook a new secret",
+    tag="Webhooks",
+    answers={200: webhook_schemas.WebhookWithSecret},
+)
 def rotate_secret(webhook_id: str) -> ResponseReturnValue:
     """A new secret, shown this once; the one before signs beside it for 24 hours."""
     endpoint = service.rotate_secret(actor=actor(), key=webhook_id)
@@ -88,6 +126,13 @@ def rotate_secret(webhook_id: str) -> ResponseReturnValue:
 
 @bp.post("/webhooks/<webhook_id>/test", endpoint="test_webhook", strict_slashes=False)
 @requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "testWebhook",
+    "Send a test message",
+    tag="Webhooks",
+    codes={409: ("webhook_disabled",)},
+    answers={202: webhook_schemas.DeliveryOut},
+)
 def test(webhook_id: str) -> ResponseReturnValue:
     """Send a `webhook.test`; how it went stands among the deliveries."""
     delivery = service.send_test(actor=actor(), key=webhook_id)
@@ -98,23 +143,21 @@ def test(webhook_id: str) -> ResponseReturnValue:
     "/webhooks/<webhook_id>/deliveries", endpoint="list_webhook_deliveries", strict_slashes=False
 )
 @requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "listWebhookDeliveries",
+    "List deliveries, newest first",
+    tag="Webhooks",
+    query=filters.DeliveryFilter,
+    paged=True,
+    answers={200: webhook_schemas.DeliveryList},
+)
 def deliveries(webhook_id: str) -> ResponseReturnValue:
     """A page of what was or will be sent, newest first."""
     endpoint = queries.endpoint(actor(), webhook_id)
-    offset, size = listing.numbered({"status"})
-    page = queries.deliveries(endpoint.id, state=_state(), offset=offset, size=size)
+    offset, size = listing.numbered(filters.DeliveryFilter.model_fields)
+    state = listing.query(filters.DeliveryFilter).status
+    page = queries.deliveries(endpoint.id, state=state, offset=offset, size=size)
     return answer(webhook_schemas.DeliveryList.of(page))
-
-
-def _state() -> DeliveryState | None:
-    given = request.args.get("status")
-    if not given:
-        return None
-    try:
-        return DeliveryState(given)
-    except ValueError:
-        sentence = _("Elija una de las opciones.")
-        raise listing.wrong_parameter("status", sentence, "not_an_option") from None
 
 
 @bp.get(
@@ -123,6 +166,12 @@ def _state() -> DeliveryState | None:
     strict_slashes=False,
 )
 @requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "getWebhookDelivery",
+    "Read a delivery with its attempts",
+    tag="Webhooks",
+    answers={200: webhook_schemas.DeliveryWithAttempts},
+)
 def delivery(webhook_id: str, delivery_id: str) -> ResponseReturnValue:
     """One delivery with all its attempts."""
     endpoint = queries.endpoint(actor(), webhook_id)
@@ -136,6 +185,13 @@ def delivery(webhook_id: str, delivery_id: str) -> ResponseReturnValue:
     strict_slashes=False,
 )
 @requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "redeliverWebhook",
+    "Send a delivery again",
+    tag="Webhooks",
+    codes={409: ("webhook_disabled",)},
+    answers={202: webhook_schemas.DeliveryOut},
+)
 def redeliver(webhook_id: str, delivery_id: str) -> ResponseReturnValue:
     """Send a delivery (again) now."""
     again = service.redeliver(actor=actor(), key=webhook_id, delivery_key=delivery_id)

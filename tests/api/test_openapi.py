@@ -1,0 +1,297 @@
+"""The contract is complete, true to the models, the same as the committed copy, and never broken in silence."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextvars import Context
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from flask import Flask
+
+from tests.support.bank import FakeGateway
+from tests.support.compatibility import breaks
+from tests.support.pages import Browser
+from tests.support.programs import Program
+from webapp.api import openapi
+from webapp.api.contract import REFUSALS, operation_of
+from webapp.banking.gateway import BankType, Requirements
+from webapp.config import PROJECT_ROOT
+from webapp.permissions import Permission, access_of
+
+COMMITTED = PROJECT_ROOT / "docs" / "openapi.json"
+RELEASED = PROJECT_ROOT / "docs" / "openapi-released.json"
+"""The contract of the newest release: what programs of others rely on."""
+
+Document = dict[str, Any]
+
+
+def _template(rule: str) -> str:
+    return re.sub(r"<(?:[^:<>]+:)?([a-z_]+)>", r"{\1}", rule)
+
+
+@pytest.fixture
+def contract(app: Flask) -> Document:
+    return openapi.document(app)
+
+
+def operations(document: Document) -> Iterator[tuple[str, Document]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def test_every_route_is_described_and_nothing_else(app: Flask, contract: Document) -> None:
+    stands = {
+        f"{method} {_template(rule.rule)}"
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/api/")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert {name for name, _ in operations(contract)} == stands
+
+
+def test_a_route_without_a_description_stops_the_contract(app: Flask) -> None:
+    other = Flask("planted")
+    other.add_url_rule("/api/v1/forgotten", view_func=lambda: "", endpoint="forgotten")
+    with pytest.raises(LookupError, match="GET /api/v1/forgotten has no @operation"):
+        openapi.build(other)
+
+
+def test_it_is_served_to_everybody_as_json(stranger: Program, contract: Document) -> None:
+    for path in ("/openapi.json", "/openapi.json/"):
+        answer = stranger.get(path, headers={"Accept-Language": "en"})
+        assert answer.status_code == 200
+        assert answer.content_type == "application/json"
+        assert answer.get_json() == contract
+    assert contract["openapi"] == "3.1.0"
+
+
+def test_the_schemas_are_schemas_and_every_reference_leads_somewhere(contract: Document) -> None:
+    for schema in contract["components"]["schemas"].values():
+        jsonschema_rs.meta.validate({**schema, "components": contract["components"]})
+    for reference in set(re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(contract))):
+        found: Any = contract
+        for part in reference.split("/"):
+            found = found[part]
+
+
+def _examples(document: Document) -> Iterator[tuple[str, Document, Any]]:
+    for name, operation in operations(document):
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            if "example" in content:
+                yield f"{name} body", content["schema"], content["example"]
+        for status, answer in operation["responses"].items():
+            for content in answer.get("content", {}).values():
+                yield f"{name} {status}", content["schema"], content.get("example", ...)
+    for name, answer in document["components"]["responses"].items():
+        (content,) = answer["content"].values()
+        yield name, content["schema"], content["example"]
+    for kind in ("headers", "parameters"):
+        for name, given in document["components"][kind].items():
+            yield name, given["schema"], given["example"]
+    for name, schema in document["components"]["schemas"].items():
+        for example in schema.get("examples", []):
+            yield name, schema, example
+
+
+def test_every_answer_has_an_example_and_every_example_fits(contract: Document) -> None:
+    for where, schema, example in _examples(contract):
+        if where.startswith("GET /api/v1/openapi.json"):
+            continue
+        assert example is not ..., f"{where} has no example"
+        whole = {**schema, "components": contract["components"]}
+        validator = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
+        assert [error.message for error in validator.iter_errors(example)] == [], where
+
+
+def test_public_operations_ask_for_nothing_and_the_others_name_their_permission(
+    app: Flask, contract: Document
+) -> None:
+    assert contract["security"] == [{"bearer": []}]
+    for path, method, view, _rule in openapi.routes(app):
+        access, operation = access_of(view), contract["paths"][path][method]
+        assert access is not None
+        assert (operation.get("security") == []) == access.public
+        assert operation.get("x-permission") == access.permission
+        assert ("401" in operation["responses"]) or access.public
+        assert ("403" in operation["responses"]) or access.permission is None
+        assert {"400", "429", "500", "503"} <= operation["responses"].keys()
+    named = {operation.get("x-permission") for _, operation in operations(contract)} - {None}
+    assert named <= {permission.value for permission in Permission}
+
+
+def test_what_operations_share_is_switched_on_by_one_word(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = app.view_functions["api.create"]
+    described = operation_of(view)
+    assert described is not None
+    more = replace(described, idempotent=True, versioned=True, response_headers=("Link",))
+    monkeypatch.setattr(view, "__operation__", more)
+    operation = openapi.build(app)["paths"]["/api/v1/transactions"]["post"]
+    assert [given["$ref"].split("/")[-1] for given in operation["parameters"]] == [
+        "Idempotency-Key",
+        "If-Match",
+    ]
+    assert {"409", "412", "422"} <= operation["responses"].keys()
+    assert set(operation["responses"]["201"]["headers"]) == {
+        *("X-Request-ID", "ETag", "Idempotent-Replayed", "Link", "RateLimit", "RateLimit-Policy")
+    }
+
+
+def test_operation_ids_are_unique(contract: Document) -> None:
+    ids = [operation["operationId"] for _, operation in operations(contract)]
+    assert len(ids) == len(set(ids))
+    assert all(re.fullmatch("[a-z][A-Za-z]+", one) for one in ids)
+
+
+def test_the_dialect_in_force_says_what_a_payment_must_bring(
+    app: Flask, bank: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def demanding(kind: BankType, payer_bank: str | None = None) -> Requirements:
+        return Requirements(
+            reference_digits=(6, 9) if kind is BankType.MOBILE_TRANSFER else (8, 12),
+            amount=True,
+            operation_date=True,
+            payer_bank=kind is BankType.MOBILE_TRANSFER,
+        )
+
+    usual = openapi.build(app)["components"]["schemas"]["CreateTransaction"]
+    assert usual["properties"]["reference"]["pattern"] == "^[0-9]{9}$"
+    assert "amount" not in usual["required"]
+    monkeypatch.setattr(bank, "requirements", demanding)
+    other = openapi.build(app)["components"]["schemas"]["CreateTransaction"]
+    assert other["properties"]["reference"]["pattern"] == "^[0-9]{6,12}$"
+    assert {"amount", "operation_date"} <= set(other["required"])
+    assert "payer_bank" not in other["required"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "TRACE", "BREW"])
+def test_a_method_that_a_path_does_not_know_is_405_with_the_ones_it_knows(
+    integrator: Program, method: str
+) -> None:
+    refused = integrator.call(method, "/transactions")
+    assert refused.status_code == 405
+    assert {"GET", "POST"} <= set(refused.headers["Allow"].split(", "))
+
+
+def test_what_the_contract_says_of_refusals_is_what_is_answered(
+    stranger: Program, integrator: Program
+) -> None:
+    seen = [
+        stranger.call("POST", "/auth/login", data=b"{", content_type="application/json"),
+        stranger.get("/transactions"),
+        integrator.call("DELETE", "/transactions/NO-EXISTE"),
+        integrator.get("/transactions/NO-EXISTE"),
+        integrator.call("POST", "/transactions", data=b"x"),
+        integrator.get("/transactions?size=0"),
+    ]
+    assert [answer.status_code for answer in seen] == [400, 401, 403, 404, 415, 422]
+    for answer in seen:
+        refusal = REFUSALS[answer.status_code]
+        assert answer.get_json()["code"] == refusal.code
+        assert set(refusal.headers) <= set(answer.headers.keys())
+
+
+def test_the_committed_copy_is_the_contract(contract: Document) -> None:
+    assert (
+        COMMITTED.read_text(encoding="utf-8")
+        == json.dumps(contract, ensure_ascii=False, indent=2) + "\n"
+    ), "run: flask openapi --output docs/openapi.json"
+
+
+def test_the_command_prints_and_writes_the_contract(app: Flask, tmp_path: Path) -> None:
+    runner = app.test_cli_runner()
+    printed = Context().run(runner.invoke, args=["openapi"])
+    assert json.loads(printed.output) == openapi.document(app)
+    target = tmp_path / "contract.json"
+    written = Context().run(runner.invoke, args=["openapi", "--output", str(target)])
+    assert written.exit_code == 0
+    assert target.read_text(encoding="utf-8") == printed.output
+
+
+def test_what_breaks_programs_stands_in_the_changelog(contract: Document) -> None:
+    changelog = (PROJECT_ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    told = "\n".join(
+        re.findall(
+            r"^### Breaking API changes\n(.*?)(?=^##|\Z)", changelog, re.MULTILINE | re.DOTALL
+        )
+    )
+    released = json.loads(RELEASED.read_text(encoding="utf-8"))
+    silent = [str(one) for one in breaks(released, contract) if f"`{one.operation}`" not in told]
+    assert silent == []
+
+
+Change = Callable[[Document], object]
+CREATE, LIST = "POST /api/v1/transactions", "GET /api/v1/transactions"
+
+
+def _schema(document: Document, name: str) -> Document:
+    found: Document = document["components"]["schemas"][name]
+    return found
+
+
+def _take(name: str) -> Change:
+    def change(document: Document) -> None:
+        del _schema(document, "TransactionOut")["properties"][name]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "operation", "what"),
+    [
+        (lambda d: d["paths"].pop("/api/v1/transactions"), CREATE, "is gone"),
+        (lambda d: d["paths"]["/api/v1/transactions"].pop("get"), LIST, "is gone"),
+        (lambda d: d["paths"]["/api/v1/transactions"]["post"]["responses"].pop("200"), CREATE, "no longer answers 200"),
+        (_take("bank_amount"), CREATE, "200 body.bank_amount is gone"),
+        (_take("reasons"), LIST, "200 body.items[].reasons is gone"),
+        (lambda d: _schema(d, "TransactionOut")["required"].remove("status"), CREATE, "200 body.status may now be left out"),
+        (lambda d: _schema(d, "TransactionOut")["properties"].update(version={"type": ["integer", "null"]}), CREATE, "200 body.version may now be null"),
+        (lambda d: _schema(d, "CreateTransaction")["required"].append("amount"), CREATE, "body.amount is now demanded"),
+        (lambda d: _schema(d, "CreateTransaction")["properties"].pop("payer_bank"), CREATE, "body.payer_bank is no longer taken"),
+        (lambda d: _schema(d, "BankType")["enum"].remove("BANESCO"), CREATE, "body.bank no longer takes ['BANESCO']"),
+        (lambda d: _schema(d, "Customer")["properties"]["phone"].update(pattern="^0$"), CREATE, "body.customer.phone has another pattern"),
+        (lambda d: _schema(d, "Customer")["properties"]["full_name"].update(maxLength=20), CREATE, "body.customer.full_name has a narrower maxLength"),
+        (lambda d: d["paths"]["/api/v1/transactions"]["get"]["parameters"].pop(0), LIST, "no longer takes query status"),
+        (lambda d: d["paths"]["/api/v1/transactions"]["get"]["parameters"][0].update(required=True), LIST, "now demands query status"),
+        (lambda d: d["paths"]["/api/v1/auth/login"]["post"].pop("security"), "POST /api/v1/auth/login", "now asks for a token"),
+        (lambda d: d["components"]["headers"] and d["components"]["responses"]["TooManyRequests"]["headers"].pop("Retry-After"), LIST, "429 no longer brings the header Retry-After"),
+    ],
+)  # fmt: skip
+def test_a_planted_break_is_found(
+    contract: Document, change: Change, operation: str, what: str
+) -> None:
+    changed = copy.deepcopy(contract)
+    change(changed)
+    assert f"{operation}: {what}" in [str(one) for one in breaks(contract, changed)]
+
+
+def test_what_only_adds_breaks_nothing(contract: Document) -> None:
+    changed = copy.deepcopy(contract)
+    changed["paths"]["/api/v1/new"] = {"get": {"responses": {}}}
+    _schema(changed, "TransactionOut")["properties"]["more"] = {"type": "string"}
+    _schema(changed, "CreateTransaction")["properties"]["more"] = {"type": "string"}
+    _schema(changed, "BankType")["enum"].append("OTHER_BANK")
+    optional = {"name": "more", "in": "query", "schema": {"type": "string"}}
+    changed["paths"]["/api/v1/transactions"]["get"]["parameters"].append(optional)
+    assert breaks(contract, changed) == []
+
+
+def test_the_pages_of_the_contract_load_nothing_foreign_and_nothing_inline(anyone: Browser) -> None:
+    for path, tool in (("/docs", "Swagger UI"), ("/redoc", "ReDoc")):
+        page = anyone.get(path)
+        assert page.status == 200
+        assert tool in page.text and "Contrato de la API" in page.text
+        policy = page.response.headers["Content-Security-Policy"]
+        nonce = re.search(r"style-src 'self' 'nonce-([^']+)'", policy)
+        assert nonce and f'data-nonce="{nonce[1]}"' in page.source
+        assert "script-src 'self';" in policy and "unsafe" not in policy
+        assert nonce[1] not in anyone.get(path).source, "a nonce is used once"

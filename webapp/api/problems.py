@@ -1,0 +1,64 @@
+"""Problem details as models, for the contract and for the results of a batch; `webapp.errors` writes them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from webapp.api import formats
+
+
+def _is_none(value: Any) -> bool:
+    return value is None
+
+
+class Holder(BaseModel):
+    """The payment that has the reference already."""
+
+    id: Annotated[str, WithJsonSchema(formats.UUID)]
+    transaction_id: str
+    created_by: str | None
+    """Who logged it, by name."""
+    created_at: Annotated[str, WithJsonSchema(formats.MOMENT)]
+
+
+class ProblemError(BaseModel):
+    """One thing that is wrong with what was sent: where, in words for a person, and as a stable code."""
+
+    model_config = ConfigDict(
+        use_attribute_docstrings=True,
+        json_schema_extra=formats.never_null("pointer", "parameter"),
+    )
+
+    pointer: Annotated[str | None, Field(exclude_if=_is_none)] = None
+    """JSON Pointer (RFC 6901) into the body as it was sent, empty for the whole of it; in a batch, into the item."""
+    parameter: Annotated[str | None, Field(exclude_if=_is_none)] = None
+    """The name of the parameter of the query; there is either this or a pointer."""
+    field: str
+    """The same place with points between the levels: `customer.phone`."""
+    detail: str
+    code: str
+    """Stable: docs/api-errors.md lists them."""
+
+
+class Problem(BaseModel):
+    """Why a request was refused (RFC 9457). `code` is stable; `title` and `detail` are for people."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        use_attribute_docstrings=True,
+        json_schema_extra=formats.never_null("errors", "holder"),
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    """Also in `X-Request-ID`: name it when you ask for help."""
+    errors: Annotated[list[ProblemError] | None, Field(exclude_if=_is_none)] = None
+    """What is wrong where, at most 50."""
+    holder: Annotated[Holder | None, Field(exclude_if=_is_none)] = None
+    """With `reference_taken`: the payment that has the reference."""
