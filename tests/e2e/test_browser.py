@@ -296,7 +296,7 @@ def test_the_form_is_walked_through_in_the_order_of_the_screen(
 def test_every_page_suits_everybody(
     open_page: Opener,
     supervisor: Visitor,
-    administrator: Visitor,
+    admin: Visitor,
     gallery: dict[str, str],
     size: str,
     scheme: str,
@@ -313,17 +313,17 @@ def test_every_page_suits_everybody(
         if name == "home":
             page.locator(".user-menu summary").click()
             found += faults(page, "home with the menu", f"{size}-{scheme}")
-    admin = open_page(administrator, size=size, color_scheme=scheme, reduced_motion="reduce")
-    admin.goto("/admin/bank-calls?transaction_id=a+b")
-    found += faults(admin, "bank calls with a wrong filter", f"{size}-{scheme}")
-    admin.goto("/admin/bank-calls")
-    found += faults(admin, "bank calls", f"{size}-{scheme}")
-    admin.locator(".row-link").first.click()
-    found += faults(admin, "bank call", f"{size}-{scheme}")
-    admin.goto(gallery["Por revisar"])
-    admin.get_by_role("heading", name="Consultas al banco").click()
-    admin.locator(".bank-calls summary").first.click()
-    found += faults(admin, "payment with its bank calls", f"{size}-{scheme}")
+    watching = open_page(admin, size=size, color_scheme=scheme, reduced_motion="reduce")
+    watching.goto("/admin/bank-calls?transaction_id=a+b")
+    found += faults(watching, "bank calls with a wrong filter", f"{size}-{scheme}")
+    watching.goto("/admin/bank-calls")
+    found += faults(watching, "bank calls", f"{size}-{scheme}")
+    watching.locator(".row-link").first.click()
+    found += faults(watching, "bank call", f"{size}-{scheme}")
+    watching.goto(gallery["Por revisar"])
+    watching.get_by_role("heading", name="Consultas al banco").click()
+    watching.locator(".bank-calls summary").first.click()
+    found += faults(watching, "payment with its bank calls", f"{size}-{scheme}")
     stranger = open_page(size=size, color_scheme=scheme)
     stranger.goto("/login")
     found += faults(stranger, "login", f"{size}-{scheme}")
