@@ -72,6 +72,19 @@ def test_a_key_is_shown_once_and_opens_the_api(
     assert me["permissions"] == sorted(machine_user.actor.permissions)
 
 
+def test_days_are_a_whole_number_however_json_spells_it(
+    administrator: Program, machine_user: Person
+) -> None:
+    path = f"/users/{machine_user.id}/api-keys"
+    made = administrator.post(path, {"name": "a", "expires_in_days": 30.0}).get_json()
+    days = datetime.fromisoformat(made["expires_at"]) - clock.now()
+    assert timedelta(days=29) < days < timedelta(days=31)
+    for wrong in (30.5, "30", True, 1e300, 0):
+        refused = administrator.post(path, {"name": "b", "expires_in_days": wrong})
+        assert refused.status_code == 422
+        assert refused.get_json()["errors"][0]["field"] == "expires_in_days"
+
+
 def test_the_key_is_nowhere_in_the_database(app: Flask, machine_user: Person) -> None:
     secret = issued(machine_user).secret
     random_part = secret.split("_", 2)[2]

@@ -56,6 +56,23 @@ def test_no_other_site_may_call_unless_the_settings_say_so(app: Flask):
     assert cors_of(call(app, "GET", "/api/v1/transactions", Origin=OURS)) == set()
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/transactions", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("/transactions/batch", {"OPTIONS", "POST"}),
+        ("/transactions/export/", {"GET", "HEAD", "OPTIONS"}),
+        ("/transactions/HIS-1", {"GET", "HEAD", "OPTIONS", "PATCH", "DELETE"}),
+    ],
+)
+def test_allow_lists_what_this_address_takes_and_not_what_a_payment_does(
+    app: Flask, path: str, methods: set[str]
+):
+    answer = call(app, "OPTIONS", f"/api/v1{path}")
+    assert answer.status_code == 204
+    assert set(answer.headers["Allow"].split(", ")) == methods
+
+
 def test_a_page_of_an_allowed_site_asks_before_and_may(app_for: Maker):
     app = app_for(ALLOWED_ORIGINS=f"{OURS},http://localhost:3000")
     asked = "authorization, content-type, idempotency-key, if-match, x-evil"

@@ -15,11 +15,12 @@ import jsonschema_rs
 import pytest
 from flask import Flask
 
+from tests.api.test_error_codes import documented
 from tests.support.bank import FakeGateway
 from tests.support.compatibility import breaks
 from tests.support.pages import Browser
 from tests.support.programs import Program
-from webapp.api import openapi
+from webapp.api import filters, listing, openapi
 from webapp.api.contract import REFUSALS, operation_of
 from webapp.banking.gateway import BankType, Requirements
 from webapp.config import PROJECT_ROOT
@@ -144,6 +145,19 @@ def test_what_operations_share_is_switched_on_by_one_word(
     assert set(operation["responses"]["201"]["headers"]) == {
         *("X-Request-ID", "ETag", "Idempotent-Replayed", "Link", "RateLimit", "RateLimit-Policy")
     }
+
+
+def test_the_filter_that_is_documented_is_the_one_that_is_read() -> None:
+    assert set(filters.TransactionFilter.model_fields) == listing.FILTERS
+
+
+def test_every_code_that_an_operation_names_stands_among_the_errors(app: Flask) -> None:
+    told = documented("Codes")
+    for path, _method, view, _rule in openapi.routes(app):
+        described = operation_of(view)
+        assert described is not None
+        for codes in described.codes.values():
+            assert set(codes) <= told, path
 
 
 def test_operation_ids_are_unique(contract: Document) -> None:

@@ -350,4 +350,8 @@ def test_a_reason_of_a_deletion_is_held_to_its_length_in_the_query_too(
         refused = supervisor_program.call("DELETE", f"/transactions/{made}{query}")
         assert refused.status_code == 422
         assert refused.get_json()["errors"][0]["field"] == "reason"
+    too_long = f"/transactions/{made}?reason={'x' * 501}"
+    refused = supervisor_program.call("DELETE", too_long, json={"reason": "Duplicado"})
+    assert refused.status_code == 422
+    assert refused.get_json()["errors"][0]["parameter"] == "reason"
     assert supervisor_program.call("DELETE", f"/transactions/{made}?reason=ok").status_code == 204

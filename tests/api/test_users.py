@@ -203,6 +203,16 @@ def test_a_new_password_replaces_the_old_one_and_is_nowhere_noted(
     assert "another password" not in str([e.changes for e in queries.events_of(newcomer.id)])
 
 
+def test_white_space_belongs_to_a_new_password(
+    app: Flask, administrator: Program, newcomer: Person
+) -> None:
+    spaced = "  with blanks around  "
+    path = f"/users/{newcomer.id}"
+    assert administrator.call("PATCH", path, json={"password": spaced}).status_code == 200
+    assert sign_in_status(app, newcomer.email, spaced) == 200
+    assert sign_in_status(app, newcomer.email, spaced.strip()) == 401
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -98,6 +98,18 @@ Password = Annotated[
     str, Field(strict=True, max_length=1024), StringConstraints(strip_whitespace=False)
 ]
 NewPassword = Annotated[Password, WithJsonSchema(formats.PASSWORD)]
-PersonName = Annotated[str, Field(strict=True, max_length=255), WithJsonSchema(formats.PERSON_NAME)]
+# Their white space is set right by the service; until then it counts.
+PersonName = Annotated[
+    str,
+    Field(strict=True, max_length=255),
+    StringConstraints(strip_whitespace=False),
+    WithJsonSchema(formats.PERSON_NAME),
+]
+KeyName = Annotated[
+    str,
+    Field(strict=True, max_length=100),
+    StringConstraints(strip_whitespace=False),
+    WithJsonSchema(formats.KEY_NAME),
+]
 Id = Annotated[str, WithJsonSchema(formats.UUID)]
 StoredAmount = Annotated[str, WithJsonSchema(formats.STORED_AMOUNT)]

@@ -140,10 +140,12 @@ def delete(transaction_id: str) -> ResponseReturnValue:
     """Take a payment out of the lists; the reason comes as JSON or in the query."""
     transaction = queries.find(transaction_id)
     given = reading.optional_body(schemas.DeletionReason)
-    reason = given.reason or listing.query(filters.DeletionQuery).reason
+    in_query = listing.query(filters.DeletionQuery).reason
     version = reading.expected_version(transaction.version)
     with recording.versions_respected():
-        service.delete(actor=actor(), row_id=transaction.id, reason=reason, version=version)
+        service.delete(
+            actor=actor(), row_id=transaction.id, reason=given.reason or in_query, version=version
+        )
     return Response(status=204)
 
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
 
 from webapp.accounts import api_keys
 from webapp.accounts.models import ApiKey, User
 from webapp.accounts.queries import UserFilter, UserPage
 from webapp.api import formats, samples
 from webapp.api.access_schemas import Register, UserOut
-from webapp.api.fields import Id, NewPassword, PersonName
+from webapp.api.fields import Id, KeyName, NewPassword, PersonName
 from webapp.api.schemas import Body
 from webapp.permissions import Permission, Role
+
+
+def _whole(value: Any) -> Any:
+    """To JSON, 30.0 is the integer 30."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class YesOrNo(StrEnum):
@@ -71,10 +76,12 @@ class CreateKey(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [samples.WANTED_KEY]})
 
-    name: Annotated[str, Field(strict=True, max_length=100), WithJsonSchema(formats.KEY_NAME)]
+    name: KeyName
     permissions: Annotated[list[Permission], Field(json_schema_extra={"minItems": 1})] | None = None
     expires_in_days: Annotated[
-        int, Field(strict=True, json_schema_extra={"minimum": 1, "maximum": api_keys.MAX_DAYS})
+        int,
+        BeforeValidator(_whole),
+        Field(strict=True, json_schema_extra={"minimum": 1, "maximum": api_keys.MAX_DAYS}),
     ] = api_keys.DEFAULT_DAYS
 
 

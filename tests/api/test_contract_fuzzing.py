@@ -1,0 +1,244 @@
+"""Every operation against the contract with made-up requests, as each role: schemathesis with all its checks.
+
+Good data must be taken, bad data refused, every status, body and header be documented, no 5xx, no route that
+forgets to ask for the token. Seeded: the same requests every time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import strategies as st
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import Status, events, from_schema
+
+from tests.support.background import settle
+from tests.support.bank import FakeGateway
+from tests.support.fuzzing import PUBLIC_ADDRESS, Known, beyond_schemas, prepare
+from tests.support.people import Cast, Person
+from tests.support.programs import Program
+from tests.support.receivers import Names
+from webapp import clock, request_limits
+from webapp.accounts import api_keys
+from webapp.api import limiting
+from webapp.api.contract import EVERYWHERE
+from webapp.api.openapi import document
+from webapp.limits import limiter
+from webapp.permissions import ROLE_PERMISSIONS, Role
+from webapp.security import HEADERS
+from webapp.webhooks.addresses import Addresses
+from webapp.webhooks.sending import Sender
+
+pytestmark = [
+    pytest.mark.processes,
+    # The application, in the same process, draws its own random numbers meanwhile.
+    pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning"),
+]
+
+ROLES = ("anonymous", "cashier", "supervisor", "integrator", "admin", "key")
+"""Of the cast, and a key of the integrator's for programs."""
+LEAST_CASES = 1500
+EXAMPLES = 4
+"""How many requests are made up for one operation, besides those that go along the edges of its schemas."""
+REFUSED = ["400", "401", "403", "404", "406", "409", "412", "415", "422", "428"]
+ACCEPTED = ("2xx", "3xx", "401", "403", "404", "409", "429")
+# Of HTTP itself, of every page of ours, or of no meaning to programs.
+UNDOCUMENTED = {
+    *(name.lower() for name in HEADERS),
+    *("content-type", "content-length", "date", "server", "connection", "vary", "cache-control", "allow", "transfer-encoding"),
+}  # fmt: skip
+
+counted: Counter[str] = Counter()
+taken: dict[str, set[str]] = {}
+"""The operations that were carried out (2xx) as each role."""
+
+
+@pytest.fixture(autouse=True)
+def unlimited(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failed sign-ins are not counted, and requests not with those of other tests: limits have their own."""
+    monkeypatch.setattr(limiter, "enabled", False)
+    fresh = request_limits.connect(app.config["SETTINGS"])
+    monkeypatch.setitem(app.extensions, limiting.EXTENSION, fresh)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def days_of_payments() -> None:
+    """Days on which money can have moved; that others are refused cannot be said in a schema."""
+    today = clock.today()
+    days = st.dates(date(2020, 1, 1), today - timedelta(days=1)).map(str)
+    schemathesis.openapi.format("date", days)
+
+
+@pytest.fixture(autouse=True)
+def names(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rule of production, with names that all lead to one public address; nothing is sent."""
+    rule = Addresses(resolve=Names([PUBLIC_ADDRESS]))
+    monkeypatch.setitem(app.extensions, "webhooks", Sender(rule))
+
+
+@pytest.fixture
+def known(app: Flask, cast: Cast, bank: FakeGateway) -> Iterator[Known]:
+    """What is there to be met, by every request, those made of examples too."""
+    found = prepare(app, cast, bank)
+
+    @schemathesis.hook
+    def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
+        found.meet(case)
+
+    yield found
+    schemathesis.hooks.unregister_all()
+
+
+def contract(address: str, token: str, *, seed: int, edges: bool = True) -> Any:
+    """The contract as schemathesis reads it, for whoever holds the token."""
+    config = SchemathesisConfig.from_dict(
+        {
+            "seed": seed,
+            "headers": {"Authorization": f"Bearer {token}"} if token else {},
+            "workers": 1,
+            "generation": {
+                "max-examples": EXAMPLES,
+                "deterministic": True,
+                "database": "none",
+                "no-shrink": True,
+            },
+            "continue-on-failure": True,
+            # An `If-Match` of another version is well formed all the same.
+            "checks": {
+                "positive_data_acceptance": {"expected-statuses": [*ACCEPTED, "412"]},
+                # Whatever is refused first: here a version, a state or a media type.
+                "negative_data_rejection": {"expected-statuses": REFUSED},
+            },
+            "phases": {"stateful": {"enabled": False}, "coverage": {"enabled": edges}},
+        }
+    )
+    schema = schemathesis.openapi.from_url(f"{address}/api/v1/openapi.json", config=config)
+
+    @schema.hook
+    def filter_case(_context: Any, case: Any) -> bool:
+        return not beyond_schemas(case)
+
+    return schema
+
+
+def operations(app: Flask, role: str) -> tuple[list[str], list[str]]:
+    """What this role is let in to, and what it is turned away from; public ones are for the anonymous."""
+    held = ROLE_PERMISSIONS[
+        {"anonymous": Role.CASHIER, "key": Role.INTEGRATOR}.get(role) or Role(role)
+    ]
+    open_to: list[str] = []
+    closed: list[str] = []
+    for path in document(app)["paths"].values():
+        for operation in path.values():
+            is_public = operation.get("security") == []
+            if role == "anonymous":
+                found = open_to if is_public else closed
+            elif is_public:
+                continue
+            else:
+                found = open_to if operation.get("x-permission", "") in ("", *held) else closed
+            found.append(operation["operationId"])
+    return open_to, closed
+
+
+def run(app: Flask, schema: Any, carried_out: set[str]) -> tuple[int, list[str]]:
+    """How many requests were made, and everything that was wrong with the answers."""
+    made, wrong = 0, []
+    written = document(app)
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.ScenarioFinished):
+            made += len(event.recorder.interactions)
+            carried_out |= set(_carried_out(event))
+            wrong += list(_failures(written, event))
+        elif isinstance(event, events.NonFatalError):
+            wrong.append(f"{event.label}: {event.info.format()}")
+        elif isinstance(event, events.FatalError):
+            raise event.exception
+    settle()
+    return made, wrong
+
+
+def _carried_out(event: events.ScenarioFinished) -> Iterator[str]:
+    for case_id, interaction in event.recorder.interactions.items():
+        if interaction.response is not None and interaction.response.status_code < 300:
+            yield event.recorder.cases[case_id].value.operation.definition.raw["operationId"]
+
+
+def _failures(written: Any, event: events.ScenarioFinished) -> Iterator[str]:
+    for case_id, interaction in event.recorder.interactions.items():
+        case, response = event.recorder.cases[case_id].value, interaction.response
+        sent = f"{interaction.request.method} {interaction.request.uri} {case.body!r:.300}"
+        for check in event.recorder.checks.get(case_id, []):
+            if check.status is Status.FAILURE and check.failure_info:
+                failure = check.failure_info.failure
+                yield f"{check.name}: {failure.title}: {failure.message:.500}\n    {sent}"
+        if response is not None and interaction.request.method != "OPTIONS":
+            stranger = _undocumented_headers(written, case, response)
+            if stranger:
+                yield f"undocumented headers {stranger} of {response.status_code}\n    {sent}"
+
+
+def _undocumented_headers(contract: Any, case: Any, response: Any) -> set[str]:
+    described = contract["paths"][case.path].get(case.method.lower())
+    answered = (described or {}).get("responses", {}).get(str(response.status_code), {})
+    if "$ref" in answered:
+        answered = contract["components"]["responses"][answered["$ref"].split("/")[-1]]
+    if response.status_code == 405:
+        answered = {"headers": dict.fromkeys((*EVERYWHERE, "Allow"))}
+    documented = {name.lower() for name in answered.get("headers", {})}
+    return {name.lower() for name in response.headers} - documented - UNDOCUMENTED
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_answer_as_this_role_is_beyond_the_contract(
+    app: Flask, cast: Cast, address: str, known: Known, role: str
+) -> None:
+    person: Person | None = {"anonymous": None, "key": cast.integrator}.get(role) or getattr(
+        cast, role, None
+    )
+    token = Program(app, person).token
+    if person and role == "key":
+        token = api_keys.issue(actor=cast.admin.actor, user_id=person.id, name="HIS").secret
+    open_to, closed = operations(app, role)
+    seed = ROLES.index(role) + 1
+    # A key's operations are the integrator's, whose edges were walked along already.
+    schema = contract(address, token, seed=seed, edges=role != "key")
+    # Whoever is turned away is turned away before anything is read: no edges there.
+    blunt = contract(address, token, seed=seed, edges=False)
+    # Signing out comes last, or nothing after it would get beyond the gate.
+    parts = [blunt.include(operation_id=closed)] if closed else []
+    parts.append(schema.include(operation_id=[one for one in open_to if one != "logout"]))
+    parts += [schema.include(operation_id="logout")] if "logout" in open_to else []
+    carried_out = taken.setdefault(role, set())
+    made, problems = 0, []
+    for part in parts:
+        requests, wrong = run(app, part, carried_out)
+        made += requests
+        problems += wrong
+    counted[role] = made
+    print(f"\n{role}: {made} requests")
+    assert not problems, "\n".join([f"{len(problems)} problems", *problems])
+
+
+def test_enough_requests_were_made() -> None:
+    if set(counted) != set(ROLES):
+        pytest.skip("only some of the roles were run")
+    print(f"\n{counted.total()} requests in all: {dict(counted)}")
+    assert counted.total() >= LEAST_CASES
+
+
+def test_the_requests_reached_everything_that_a_role_may_do(app: Flask) -> None:
+    if set(counted) != set(ROLES):
+        pytest.skip("only some of the roles were run")
+    assert {"me", "listTransactions", "getTransaction"} <= taken["key"]
+    for role in ROLES[:-1]:
+        open_to, _closed = operations(app, role)
+        # Nobody knows a password or a refresh token by chance.
+        never = {"login", "refresh"} if role == "anonymous" else set()
+        assert set(open_to) - taken[role] - never == set(), role
