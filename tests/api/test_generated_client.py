@@ -110,6 +110,23 @@ def test_a_generated_client_takes_a_payment_from_sign_in_to_the_decision(
     )
     assert (listed.total, [item.id for item in listed.items]) == (1, [other.id])
 
+    many = client("api.transactions.create_transactions").sync(
+        client=his, body=models.Batch(items=[sent(payments.new_reference()), {"amount": 1}])
+    )
+    assert isinstance(many, models.BatchOut)
+    assert (many.created, many.refused) == (1, 1)
+    assert many.items[0].transaction.customer.full_name == "Rosa Elena Villegas"
+    missing = {error.pointer: error.code for error in many.items[1].problem.errors}
+    assert missing["/reference"] == "missing" and missing["/amount"] == "amount"
+    found: list[str] = []
+    cursor: Any = ""
+    while cursor is not None:
+        part = client("api.transactions.list_transactions").sync(client=his, size=2, cursor=cursor)
+        assert isinstance(part, models.TransactionStretch)
+        found += [item.id for item in part.items]
+        cursor = part.next_cursor
+    assert len(found) == len(set(found)) == 3
+
     decision = models.ReviewDecision(decision=models.Verdict.APPROVE, reason="Vi el comprobante")
     review = client("api.transactions.review_transaction")
     refused = review.sync(other.id, client=his, body=decision)

@@ -219,9 +219,10 @@ def _number(name: str, about: str, **bounds: int) -> Schema:
     return {"name": name, "in": "query", "required": False, "description": about, "schema": schema}
 
 
+# Without `default`: clients that send defaults would contradict `cursor`, `offset` and `limit`.
 PAGE_PARAMETERS = [
-    _number("page", "The page, from 1; it begins within the first 10,000,000 rows.", minimum=1, maximum=MAX_OFFSET, default=1),
-    _number("size", "How many to a page.", minimum=1, maximum=MAX_SIZE, default=DEFAULT_SIZE),
+    _number("page", "The page, from 1; it begins within the first 10,000,000 rows.", minimum=1, maximum=MAX_OFFSET),
+    _number("size", f"How many to a page; {DEFAULT_SIZE} unless given.", minimum=1, maximum=MAX_SIZE),
     _number("limit", "In place of `size`.", minimum=1, maximum=MAX_SIZE),
     _number("offset", "In place of `page`: how many to leave out.", minimum=0, maximum=MAX_OFFSET),
 ]  # fmt: skip
