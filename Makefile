@@ -41,8 +41,9 @@ translations: setup ## Bring the texts of the pages into translations/ for trans
 	@$(VENV) -m babel.messages.frontend -q extract --no-location -F pyproject.toml -k _l -k lazy_gettext -o $(TEMPLATE) .
 	@$(VENV) -m babel.messages.frontend -q update -N -i $(TEMPLATE) -d translations
 
-# Keeps the locked versions that still fit pyproject.toml; UPGRADE=1 takes the newest.
-LOCK = $(VENV) -m uv pip compile pyproject.toml --quiet --universal --generate-hashes \
+# Keeps the locked versions that still fit pyproject.toml; UPGRADE=1 takes the newest. Extras stay in the names, or
+# installers would look at a newer release of coverage[toml] than the one that is locked, and refuse it.
+LOCK = $(VENV) -m uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 lock: setup ## Write requirements.txt and requirements-dev.txt from pyproject.toml (UPGRADE=1: newest versions)
 	@$(LOCK) --output-file requirements.txt

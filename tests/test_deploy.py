@@ -20,8 +20,8 @@ OF_THE_IMAGE = {"APP_NAME", "APP_VERSION", "DEBUG", "DATA_DIR", "PORT", "ALGORIT
 
 def locked(name: str) -> dict[str, str]:
     """Name and version of every package in a lock file."""
-    lines = (PROJECT_ROOT / name).read_text().splitlines()
-    return dict(re.match(r"([\w.-]+)==([\w.]+)", line).groups() for line in lines if "==" in line)  # type: ignore[misc,union-attr]
+    text = (PROJECT_ROOT / name).read_text()
+    return dict(re.findall(r"^([\w.-]+)(?:\[[\w,-]+\])?==([\w.]+)", text, re.MULTILINE))
 
 
 def test_no_secret_has_a_default():
@@ -97,6 +97,12 @@ def test_both_lock_files_agree_and_hold_all_that_the_project_names():
         names = {re.split(r"[><=!~\[; ]", requirement)[0] for requirement in requirements}
         assert names - set(lock) == set(), "make lock"
     assert {name: development.get(name) for name in runtime} == runtime
+
+
+def test_an_extra_that_a_package_asks_for_is_pinned_as_such():
+    """Else older installers try its newest release, find no hash for it, and stop."""
+    development = (PROJECT_ROOT / "requirements-dev.txt").read_text()
+    assert re.search(r"^coverage\[toml\]==", development, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
