@@ -14,7 +14,9 @@ import responses
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.certificates import self_signed
 from tests.support.properties import calmly
+from tests.support.receivers import receiving
 from webapp.banking.gateway import BankUnavailable, BankUnreadable
 from webapp.banking.http import MAX_ANSWER_BYTES, BankHttp, Reply
 from webapp.banking.sandbox.failures import Failure, Mode
@@ -118,6 +120,21 @@ def test_a_bank_that_hangs_or_drips_is_given_up_on_in_time(sandbox, mode):
         given_up = pool.submit(send, sandbox, mode, seconds=0.5).exception(timeout=15)
     assert isinstance(given_up, BankUnavailable)
     assert given_up.detail == "no answer in time"
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_headers_that_drip_are_given_up_on_in_time(tmp_path, tls):
+    certificate = self_signed(tmp_path, "localhost") if tls else None
+    with receiving(certificate.serving() if certificate else None) as bank:
+        bank.will_answer("drip")
+        http = BankHttp(ca_bundle=certificate.path if certificate else None)
+        url = bank.url.replace("hooks.clinic.test", "localhost")
+        with ThreadPoolExecutor(1) as pool:
+            sent = pool.submit(http.send, "POST", url, seconds=0.5, headers={}, body={})
+            given_up = sent.exception(timeout=15)
+        assert isinstance(given_up, BankUnavailable)
+        assert given_up.detail == "no answer in time"
+        assert not bank.release.is_set()
 
 
 @pytest.mark.parametrize("mode", [Mode.DOWN, Mode.RESET, Mode.HALF_BODY])

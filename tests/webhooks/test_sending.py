@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
-import ssl
-import subprocess
-from pathlib import Path
 
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from tests.support.certificates import Certificate, self_signed
 from tests.support.receivers import Names, Receiver, receiving
 from webapp.webhooks.addresses import Addresses
 from webapp.webhooks.events import Failure
@@ -116,42 +113,24 @@ def test_proxies_of_the_environment_are_not_used(
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for hooks.clinic.test that only those believe who are given it."""
-    if shutil.which("openssl") is None:
-        pytest.skip("certificates are made by openssl")
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    command = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
-        "-subj /CN=hooks.clinic.test -addext subjectAltName=DNS:hooks.clinic.test"
-    )
-    files = ["-keyout", str(path), "-out", f"{path}.crt"]
-    subprocess.run([*command.split(), *files], check=True, capture_output=True)
-    path.write_text(path.read_text() + Path(f"{path}.crt").read_text())
-    return path
-
-
-@pytest.fixture
-def tls(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return self_signed(tmp_path_factory.mktemp("tls"), "hooks.clinic.test")
 
 
 def test_the_certificate_is_checked_against_the_name_not_the_address(
-    certificate: Path, tls: ssl.SSLContext
+    certificate: Certificate,
 ):
     rule = Addresses(allow_private=True, resolve=Names())
-    with receiving(tls) as receiver:
-        believing = Sender(rule, seconds=5, ca_bundle=f"{certificate}.crt")
+    with receiving(certificate.serving()) as receiver:
+        believing = Sender(rule, seconds=5, ca_bundle=str(certificate.path))
         assert believing.send(message(receiver.url)).failure is None
         other_name = receiver.url.replace("hooks.", "other.")
         assert believing.send(message(other_name)).failure is Failure.TLS
         assert len(receiver.received) == 1
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(tls: ssl.SSLContext):
-    with receiving(tls) as receiver:
+def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: Certificate):
+    with receiving(certificate.serving()) as receiver:
         sender = Sender(Addresses(allow_private=True, resolve=Names()), seconds=5)
         assert sender.send(message(receiver.url)).failure is Failure.TLS
         assert receiver.received == []

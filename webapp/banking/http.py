@@ -6,16 +6,21 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from webapp.banking.gateway import BankUnavailable, BankUnreadable
 from webapp.retry_after import parse_retry_after
+from webapp.sockets import cut_off
 
 MAX_ANSWER_BYTES = 1024 * 1024
 ACCEPT = {"Accept": "application/json"}
@@ -53,6 +58,42 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(name)
 
 
+_deadline: ContextVar[float] = ContextVar("deadline")
+"""When the call in hand must have ended, by `time.monotonic`."""
+
+
+class _Connection(HTTPConnection):
+    """One whose answer's head must come before the deadline, however slowly it drips."""
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+        with cut_off(self.sock, _deadline.get()):
+            return super().getresponse()
+
+
+class _SecureConnection(HTTPSConnection):
+    """The same over TLS."""
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+        with cut_off(self.sock, _deadline.get()):
+            return super().getresponse()
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _Adapter(HTTPAdapter):
+    """Connections that end in time; nothing is repeated here."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+
 class _OwnHeadersOnly(AuthBase):
     """Keeps requests from replacing our Authorization header by something out of a netrc file."""
 
@@ -82,6 +123,7 @@ class BankHttp:
         Raises BankUnavailable (no connection, too slow, broken off), BankUnreadable (too large).
         """
         deadline = time.monotonic() + seconds
+        _deadline.set(deadline)
         try:
             with self._session().request(
                 method,
@@ -95,18 +137,23 @@ class BankHttp:
                 verify=self._verify,
                 auth=_OwnHeadersOnly(),
             ) as response:
-                return Reply(response.status_code, response.headers, _read(response, deadline))
+                reply = Reply(response.status_code, response.headers, _read(response, deadline))
         except (requests.Timeout, ReadTimeoutError):
             raise BankUnavailable("no answer in time") from None
         except (requests.RequestException, HTTPError, OSError) as error:
+            if time.monotonic() >= deadline:
+                raise BankUnavailable("no answer in time") from None
             raise BankUnavailable(f"no connection ({type(error).__name__})") from None
+        if time.monotonic() >= deadline:  # cut off, headers look as if they had simply ended
+            raise BankUnavailable("no answer in time")
+        return reply
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = requests.Session()
-            session.mount("https://", requests.adapters.HTTPAdapter(max_retries=0))
-            session.mount("http://", requests.adapters.HTTPAdapter(max_retries=0))
+            session.mount("https://", _Adapter())
+            session.mount("http://", _Adapter())
         return session
 
 

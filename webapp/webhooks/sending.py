@@ -5,10 +5,9 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,6 +15,7 @@ import certifi
 
 from webapp.config import Settings
 from webapp.retry_after import parse_retry_after
+from webapp.sockets import cut_off
 from webapp.webhooks import signing
 from webapp.webhooks.addresses import Addresses, Problem, Refused, Target
 from webapp.webhooks.events import Failure
@@ -89,7 +89,7 @@ class Sender:
             raise _Failed(Failure.NAME if unresolved else Failure.ADDRESS) from None
         deadline = time.monotonic() + self.seconds
         try:
-            with _connected(target, deadline) as line, _cut_off(line, deadline):
+            with _connected(target, deadline) as line, cut_off(line, deadline):
                 answer = self._post(target, line, message)
         except TimeoutError:
             raise _Failed(Failure.TIMEOUT) from None
@@ -156,26 +156,6 @@ def _first_that_answers(addresses: Sequence[str], port: int, deadline: float) ->
         except OSError as error:
             trouble = error
     raise trouble
-
-
-@contextmanager
-def _cut_off(line: socket.socket, deadline: float) -> Iterator[None]:
-    """Shut the line at the deadline: timeouts of sockets begin anew with every drop that comes."""
-    handle = line.dup()  # TLS takes the first one over
-
-    def shut() -> None:
-        with suppress(OSError):
-            handle.shutdown(socket.SHUT_RDWR)
-
-    watch = threading.Timer(max(deadline - time.monotonic(), 0.01), shut)
-    watch.daemon = True
-    watch.start()
-    try:
-        yield
-    finally:
-        watch.cancel()
-        watch.join()
-        handle.close()
 
 
 def _judge(status: int) -> Failure | None:
