@@ -49,8 +49,8 @@ lock: setup ## Write requirements.txt and requirements-dev.txt from pyproject.to
 	@$(LOCK) --output-file requirements.txt
 	@$(LOCK) --group dev --constraint requirements.txt --output-file requirements-dev.txt
 
-bench: setup $(CATALOGS) ## Measure against the bank sandbox (SECONDS=90 for the whole storm); bench/README.md reads it
-	@$(VENV) -m bench.bank_storm --seconds $(or $(SECONDS),30)
+bench: setup $(CATALOGS) ## Measure (NAME=bank_storm or backlog, ARGS="--seconds 30"); bench/README.md reads the results
+	@$(VENV) -m bench.$(or $(NAME),bank_storm) $(ARGS)
 
 setup: ## Make .venv and install the dependencies, when needed
 	@command -v "$(PYTHON)" >/dev/null || { echo "There is no $(PYTHON): install Python 3.11 or newer." >&2; exit 1; }

@@ -9,26 +9,20 @@ itself, and exits 1 where the limit was broken. bench/README.md says how to read
 from __future__ import annotations
 
 import argparse
-import sys
-import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from statistics import median
 
 import requests
 
-from tests.conftest import DatabaseMaker
+from bench.harness import LIMIT, databases, running, say
 from tests.e2e.processes import Processes
 from tests.e2e.visitor import Visitor, reference
-from webapp.config import PROJECT_ROOT
-from webapp.development.postgres import EmbeddedPostgres
 
 PEOPLE = 50
-LIMIT = 2
 CONTESTED = (600, 600, 600, 600, 410, 800)
 """Families of the payments that everybody asks about (docs/sandbox.md): never seen, for ever pending, HTTP 500."""
 ROUNDS, SAMPLES = 4, 12
@@ -43,36 +37,12 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=int, default=90, help="how long the storm lasts")
     seconds = min(max(parser.parse_args().seconds, 10), 600)
-    server = EmbeddedPostgres(PROJECT_ROOT / ".data" / "bench-postgres").acquire()
-    databases = DatabaseMaker(server)
-    try:
-        with running(databases, web_workers=8, pool="4") as processes:
+    with databases() as make:
+        with running(make(), web_workers=8, pool="4") as processes:
             worst = storm(processes, seconds)
-        with running(databases, web_workers=2, pool="20") as processes:
+        with running(make(), web_workers=2, pool="20") as processes:
             pages(processes)
-    finally:
-        databases.remove_all()
     return 0 if worst <= LIMIT else 1
-
-
-@contextmanager
-def running(databases: DatabaseMaker, *, web_workers: int, pool: str) -> Iterator[Processes]:
-    """Everything, on a database of its own; all pools together must fit into the server's 200."""
-    settings = {
-        "WEB_CONCURRENCY": str(web_workers),
-        "DATABASE_POOL_SIZE": pool,
-        "DATABASE_MAX_OVERFLOW": "10",
-        "BANESCO_RATE_LIMIT": str(LIMIT),
-        "LOG_LEVEL": "WARNING",
-        "SANDBOX_HANG_SECONDS": "20",
-    }
-    with tempfile.TemporaryDirectory(prefix="bank-storm-") as folder:
-        processes = Processes(database_url=databases(), folder=Path(folder), settings=settings)
-        try:
-            processes.start()
-            yield processes
-        finally:
-            processes.stop()
 
 
 class Person:
@@ -229,12 +199,6 @@ def _list(cashier: Visitor) -> float:
     if answer.status_code != 200:
         raise SystemExit(f"the list did not come: HTTP {answer.status_code}")
     return taken
-
-
-def say(what: str, value: str = "") -> None:
-    """One line of the result."""
-    sys.stdout.write(f"{what:<48}{value}\n".rstrip() + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

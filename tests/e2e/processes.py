@@ -97,12 +97,12 @@ class Processes:
             describe="the web is ready",
         )
 
-    def start_worker(self) -> None:
-        self._start("worker", "flask", "worker")
+    def start_worker(self, name: str = "worker") -> None:
+        self._start(name, "flask", "worker")
 
-    def kill_worker(self) -> None:
+    def kill_worker(self, name: str = "worker") -> None:
         """As by `kill -9`: it gets no chance to put anything in order."""
-        self._end("worker", signal.SIGKILL)
+        self._end(name, signal.SIGKILL)
 
     def kill_web_worker(self) -> int:
         """As by `kill -9`: one of gunicorn's workers is gone at once; returns its number."""
