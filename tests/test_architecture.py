@@ -42,6 +42,7 @@ LAYERS = {
     "announcing": 3,
     "rules": 4,
     "moves": 4,
+    "paying": 4,
     "outbox": 4,
     "trail": 4,
     "answers": 5,

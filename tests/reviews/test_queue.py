@@ -226,6 +226,51 @@ def test_of_two_who_decide_at_once_one_decides(
     assert len(decisions) == 1
 
 
+def test_of_several_movements_the_supervisor_chooses_on_the_payments_page(
+    app: Flask, cast: Cast, bank: FakeGateway, supervisor: Browser
+):
+    payment = payments.logged(cast.cashier)
+    bank.will_answer(
+        answer(
+            movement(payment, identity="one", reference=f"111{payment.reference}"),
+            movement(payment, identity="two", reference=f"222{payment.reference}"),
+        )
+    )
+    checking.check(payment.id, bank=app.extensions["bank"])
+    queue = supervisor.get(QUEUE)
+    assert "Elegir el movimiento" in queue.text
+    assert "approve" not in {given.get("value") for tag, given in queue.tags if tag == "button"}
+    page = supervisor.get(f"/transactions/{payment.transaction_id}")
+    choices = {given["value"] for _, given in page.tags if given.get("name") == "movement"}
+    assert choices == {"one", "two", ""}
+    sent = {"decision": "approve", "reason": "La segunda, por la hora", "movement": "two"}
+    supervisor.post(f"/transactions/{payment.transaction_id}/review", sent)
+    approved = payments.reread(payment)
+    assert (approved.status, approved.matched_movement) == (Status.COMPLETED, "two")
+    shown = supervisor.get(f"/transactions/{payment.transaction_id}").text
+    assert f"222{payment.reference}" in shown
+
+
+@pytest.mark.parametrize("back", ["", "?back=queue"])
+def test_nobody_decides_about_what_they_did_not_see(
+    app: Flask, cast: Cast, bank: FakeGateway, supervisor: Browser, back: str
+):
+    payment = doubtful(app, bank, cast.cashier)
+    where = QUEUE if back else f"/transactions/{payment.transaction_id}"
+    seen = supervisor.get(where).inputs["version"]
+    bank.will_answer(answer(movement(payment, amount=Decimal("1.00"))))
+    checking.check(payment.id, bank=app.extensions["bank"])
+    sent = {"decision": "approve", "reason": "Falta poco, de acuerdo", "version": seen}
+    refused = supervisor.post(f"/transactions/{payment.transaction_id}/review{back}", sent)
+    assert refused.status == 409
+    assert "cambió mientras usted lo revisaba" in refused.text
+    assert "Falta poco, de acuerdo" in refused.text
+    assert payments.reread(payment).status is Status.TO_REVIEW
+    sent["version"] = refused.inputs["version"]
+    supervisor.post(f"/transactions/{payment.transaction_id}/review{back}", sent)
+    assert payments.reread(payment).status is Status.COMPLETED
+
+
 def test_what_is_still_in_process_cannot_be_decided(cast: Cast, supervisor: Browser):
     payment = payments.logged(cast.cashier)
     page = decide(supervisor, payment, "approve", back="")

@@ -19,7 +19,7 @@ from webapp import clock
 from webapp.banking.connection import BankConnection
 from webapp.extensions import db
 from webapp.reports import queries as reports
-from webapp.transactions import checking, queries
+from webapp.transactions import checking, paying
 from webapp.transactions.checking import CheckOutcome
 from webapp.transactions.lifecycle import Status
 
@@ -145,7 +145,7 @@ def test_a_trial_movement_never_blocks_a_real_one(
     verified = payments.reread(real)
     assert verified.status is Status.COMPLETED
     assert verified.matched_movement == payments.reread(trial).matched_movement == identity
-    assert queries.holder_of_movement(identity, other_than=verified) is None
+    assert paying.payers(verified, identity) == []
 
 
 def test_within_one_environment_a_movement_still_pays_once(app: Flask, cast: Cast):

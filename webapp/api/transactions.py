@@ -119,7 +119,8 @@ def change(transaction_id: str) -> ResponseReturnValue:
     given = reading.body(schemas.ChangeTransaction)
     rules.require_may_correct(actor(), transaction)
     changed = recording.correct(transaction, recording.changed(transaction, given))
-    ask_in_background(changed)
+    if changed.status is Status.IN_PROGRESS:
+        ask_in_background(changed)
     return _one(changed)
 
 

@@ -33,6 +33,8 @@ class QueueItem:
     why_not: str | None
     review_url: str
     waiting_since: datetime
+    movements: int
+    """How many movements there are to choose from; 0 where there is no choice."""
 
 
 @bp.get("/reviews")
@@ -64,6 +66,7 @@ def _item(transaction: Transaction) -> QueueItem:
             "reviews.decide", transaction_id=transaction.transaction_id, back="queue"
         ),
         waiting_since=transaction.updated_at,
+        movements=len(presenting.choices(transaction)),
     )
 
 
@@ -80,6 +83,8 @@ def decide(transaction_id: str) -> ResponseReturnValue:
             row_id=transaction.id,
             verdict=_verdict(form.decision.data),
             reason=form.reason.data or "",
+            version=form.version.data,
+            movement=form.movement.data or None,
         )
     except (Invalid, Conflict, Forbidden) as refusal:
         db.session.rollback()

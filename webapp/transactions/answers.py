@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
 from webapp import clock
-from webapp.banking.gateway import BankAnswer, Movement, MovementState
+from webapp.banking.gateway import BankAnswer
 from webapp.extensions import db
 from webapp.permissions import SYSTEM
-from webapp.transactions import matching, movements, queries, rules
-from webapp.transactions.lifecycle import Cause, Status, allows
+from webapp.transactions import matching, movements, paying, queries, rules
+from webapp.transactions.lifecycle import DECIDABLE, Cause, Status, allows
 from webapp.transactions.matching import Decision, ReasonCode
 from webapp.transactions.models import Transaction
-from webapp.transactions.moves import move, take_movement
+from webapp.transactions.moves import move
 
 MOST_SHOWN = 50
 
@@ -65,7 +64,7 @@ def _record_answer(
         db.session.commit()
         return transaction
     decision = matching.decide(
-        transaction.as_claim(), answer.movements, _held(transaction, answer.movements)
+        transaction.as_claim(), answer.movements, paying.held(transaction, answer.movements)
     )
     _keep_shown(transaction, decision, answer)
     _follow(transaction, decision, give_up_after)
@@ -81,38 +80,6 @@ def give_back(transaction: Transaction, claimed_until: datetime | None) -> None:
         transaction.checking_until = None
 
 
-def _held(transaction: Transaction, given: Collection[Movement]) -> dict[str, str]:
-    """Which of these movements, in whatever spelling, already pay which other payment."""
-    shown = [_with_reference(movement, transaction) for movement in given if movement.is_credit]
-    tails = {matching.tail(movement.reference or "") for movement in shown}
-    queries.lock_tails(tails)
-    held: dict[str, str] = {}
-    identities = {movement.identity for movement in shown}
-    for holder in queries.paying(tails, identities, other_than=transaction):
-        paid = _paid_movement(holder)
-        for movement in shown:
-            if matching.may_be_the_same(movement, paid):
-                held.setdefault(movement.identity, holder.transaction_id)
-    return held
-
-
-def _with_reference(movement: Movement, transaction: Transaction) -> Movement:
-    return replace(movement, reference=movement.reference or transaction.reference)
-
-
-def _paid_movement(holder: Transaction) -> Movement:
-    for kept in holder.shown_movements:
-        if kept.get("identity") == holder.matched_movement:
-            return _with_reference(movements.from_json(kept), holder)
-    return Movement(
-        identity=holder.matched_movement or "",
-        state=MovementState.SETTLED,
-        word="",
-        reference=holder.bank_reference or holder.reference,
-        amount=holder.bank_amount,
-    )
-
-
 def _follow(transaction: Transaction, decision: Decision, give_up_after: timedelta) -> None:
     """Move where the decision leads, if the lifecycle allows it."""
     if decision.status is Status.IN_PROGRESS and _gave_up(transaction, decision, give_up_after):
@@ -120,14 +87,14 @@ def _follow(transaction: Transaction, decision: Decision, give_up_after: timedel
     if not allows(Cause.BANK_ANSWER, transaction.status, decision.status):
         return
     if decision.status is Status.COMPLETED and decision.movement:
-        take_movement(transaction, decision.movement.identity)
+        paying.take(transaction, decision.movement.identity)
     move(transaction, decision.status, Cause.BANK_ANSWER, SYSTEM, None, reasons=decision.reasons)
 
 
 def _gave_up(transaction: Transaction, decision: Decision, give_up_after: timedelta) -> bool:
     """Only after an answer, so that an outage of the bank never makes a payment unknown."""
     old = clock.now() - transaction.waiting_since > give_up_after
-    if not old or not allows(Cause.GIVING_UP, transaction.status, Status.UNKNOWN):
+    if not old or transaction.status not in (Status.IN_PROGRESS, Status.UNKNOWN):
         return False
     hours = int(give_up_after.total_seconds() // 3600)
     if decision.movement is None:
@@ -136,19 +103,45 @@ def _gave_up(transaction: Transaction, decision: Decision, give_up_after: timede
         word = decision.movement.word
         reasons = [matching.reason(ReasonCode.STILL_PENDING, hours=hours, word=word)]
     transaction.reasons = [dict(item) for item in reasons]
-    move(transaction, Status.UNKNOWN, Cause.GIVING_UP, SYSTEM, None, reasons=reasons)
+    if allows(Cause.GIVING_UP, transaction.status, Status.UNKNOWN):
+        move(transaction, Status.UNKNOWN, Cause.GIVING_UP, SYSTEM, None, reasons=reasons)
     return True
 
 
 def _keep_shown(transaction: Transaction, decision: Decision, answer: BankAnswer) -> None:
-    """Keep what the bank shows beside what was declared, never over it."""
+    """Keep what the bank shows beside what was declared, never over it.
+
+    What a person is to decide about does not vanish with an answer that shows no money, but that is told.
+    """
+    before = _what_is_shown(transaction)
+    shown = [movements.as_json(movement) for movement in answer.movements if movement.is_credit]
+    if transaction.status is Status.TO_REVIEW and transaction.shown_movements and not shown:
+        _tell_that_it_is_gone(transaction)
+    else:
+        _replace_shown(transaction, decision, answer, shown[:MOST_SHOWN])
+    if transaction.status in DECIDABLE and _what_is_shown(transaction) != before:
+        transaction.version += 1  # whoever decides must have seen this
+
+
+def _replace_shown(
+    transaction: Transaction, decision: Decision, answer: BankAnswer, shown: list[dict[str, Any]]
+) -> None:
     if not transaction.is_final:
         transaction.reasons = [dict(reason) for reason in decision.reasons]
     if answer.payload is not None:
         transaction.banesco_payload = dict(answer.payload)
-    shown = [movements.as_json(movement) for movement in answer.movements if movement.is_credit]
-    transaction.shown_movements = shown[:MOST_SHOWN]
+    transaction.shown_movements = shown
     movement = decision.movement
     transaction.shown_movement = movement.identity[:120] if movement else None
     transaction.bank_reference = (movement.reference or "")[:50] or None if movement else None
     transaction.bank_amount = movement.amount if movement else None
+
+
+def _tell_that_it_is_gone(transaction: Transaction) -> None:
+    gone = dict(matching.reason(ReasonCode.NO_LONGER_SHOWN))
+    if gone not in transaction.reasons:
+        transaction.reasons = [*transaction.reasons, gone]
+
+
+def _what_is_shown(transaction: Transaction) -> tuple[Any, ...]:
+    return (transaction.reasons, transaction.shown_movements, transaction.shown_movement)

@@ -251,6 +251,14 @@ class ReasonForm(FlaskForm):
         _l("Motivo"), description=_l("Queda en el historial, con su nombre y la hora")
     )
     version = IntegerField(validators=[Optional()], widget=HiddenInput())
+    movement = RadioField(
+        _l("¿Cuál es el movimiento de este pago?"), choices=[], validate_choice=False
+    )
+
+    def speak_of(self, version: int, movements: list[tuple[str, str]]) -> None:
+        """Stand on a payment's page: what is decided is decided about this version of it."""
+        self.version.raw_data, self.version.data = None, version
+        self.movement.choices = list(movements)
 
 
 class FilterForm(Form):

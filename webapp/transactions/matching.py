@@ -35,6 +35,7 @@ class ReasonCode(StrEnum):
     TYPE_DIFFERS = "TYPE_DIFFERS"
     SEVERAL_MOVEMENTS = "SEVERAL_MOVEMENTS"
     MOVEMENT_ALREADY_USED = "MOVEMENT_ALREADY_USED"
+    NO_LONGER_SHOWN = "NO_LONGER_SHOWN"
     GAVE_UP = "GAVE_UP"
     STILL_PENDING = "STILL_PENDING"
 
@@ -69,10 +70,10 @@ def decide(claim: Claim, movements: Collection[Movement], held: Mapping[str, str
     fitting = [movement for movement in credits_shown if not any(differences(claim, movement))]
     if len(fitting) > 1:
         several = reason(ReasonCode.SEVERAL_MOVEMENTS, count=len(fitting))
-        return Decision(Status.TO_REVIEW, (several,), _only(fitting))
+        return Decision(Status.TO_REVIEW, (several, *_used(fitting, held)), _only(fitting))
     if fitting:
         return _by_state(fitting[0], held)
-    return _doubtful(claim, credits_shown)
+    return _doubtful(claim, credits_shown, held)
 
 
 def _by_state(movement: Movement, held: Mapping[str, str]) -> Decision:
@@ -85,14 +86,19 @@ def _by_state(movement: Movement, held: Mapping[str, str]) -> Decision:
     if movement.state is MovementState.UNRECOGNISED:
         unknown = reason(ReasonCode.UNRECOGNISED_WORD, word=movement.word)
         return Decision(Status.UNKNOWN, (unknown,), movement)
-    holder = held.get(movement.identity)
-    if holder is not None:
-        used = reason(ReasonCode.MOVEMENT_ALREADY_USED, transaction_id=holder)
-        return Decision(Status.TO_REVIEW, (used,), movement)
+    used = _used([movement], held)
+    if used:
+        return Decision(Status.TO_REVIEW, used, movement)
     return Decision(Status.COMPLETED, (reason(ReasonCode.MATCHED),), movement)
 
 
-def _doubtful(claim: Claim, movements: list[Movement]) -> Decision:
+def _used(movements: list[Movement], held: Mapping[str, str]) -> tuple[Reason, ...]:
+    """Which other payments these movements pay already, each named once."""
+    holders = dict.fromkeys(held[one.identity] for one in movements if one.identity in held)
+    return tuple(reason(ReasonCode.MOVEMENT_ALREADY_USED, transaction_id=one) for one in holders)
+
+
+def _doubtful(claim: Claim, movements: list[Movement], held: Mapping[str, str]) -> Decision:
     """Nothing fits: a person sees every difference, unless the bank is still at it."""
     if all(movement.state is MovementState.PENDING for movement in movements):
         pending = reason(ReasonCode.PENDING_AT_BANK, word=movements[0].word)
@@ -106,7 +112,7 @@ def _doubtful(claim: Claim, movements: list[Movement]) -> Decision:
             reasons.append(reason(ReasonCode.REFUSED_BY_BANK, word=movement.word))
         elif movement.state is MovementState.UNRECOGNISED:
             reasons.append(reason(ReasonCode.UNRECOGNISED_WORD, word=movement.word))
-    return Decision(Status.TO_REVIEW, tuple(reasons), _only(movements))
+    return Decision(Status.TO_REVIEW, (*reasons, *_used(movements, held)), _only(movements))
 
 
 def _only(movements: list[Movement]) -> Movement | None:

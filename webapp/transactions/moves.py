@@ -15,7 +15,7 @@ from webapp.extensions import db
 from webapp.observability import TRANSACTION_COUNT
 from webapp.permissions import Actor
 from webapp.text import is_storable
-from webapp.transactions import announcing, matching
+from webapp.transactions import announcing
 from webapp.transactions.lifecycle import Cause, Status, allows
 from webapp.transactions.matching import Reason
 from webapp.transactions.models import Transaction, TransactionEvent
@@ -42,13 +42,6 @@ def move(
         transaction.next_check_at = None
     event(transaction, old_status, actor, reason, cause=cause.value, **about)
     TRANSACTION_COUNT.labels(new_status.value, transaction.bank.value).inc()
-
-
-def take_movement(transaction: Transaction, identity: str | None) -> None:
-    """Let a movement pay this payment, as the database allows it to pay only one."""
-    transaction.matched_movement = identity
-    reference = transaction.bank_reference or transaction.reference
-    transaction.movement_tail = matching.tail(reference) if identity else None
 
 
 def event(

@@ -115,6 +115,7 @@ def _money_shown(shown: Movement | None) -> str | None:
 class ShownMovement:
     """One of several movements of the bank, with what it has against the claim."""
 
+    identity: str
     reference: str
     amount: str
     day: str
@@ -130,6 +131,7 @@ def shown_movements(transaction: Transaction) -> list[ShownMovement]:
     claim = transaction.as_claim()
     return [
         ShownMovement(
+            identity=movement.identity,
             reference=movement.reference or formatting.NOTHING,
             amount=_money_shown(movement) or formatting.NOTHING,
             day=formatting.day(movement.day),
@@ -139,6 +141,21 @@ def shown_movements(transaction: Transaction) -> list[ShownMovement]:
         )
         for movement in map(movements.from_json, transaction.shown_movements)
     ]
+
+
+def choices(transaction: Transaction) -> list[tuple[str, str]]:
+    """The movements that a supervisor may choose from, where the bank shows several; "" is none of them."""
+    different = {one.identity: one for one in shown_movements(transaction)}
+    if len(different) < 2:
+        return []
+    told = [
+        (
+            one.identity,
+            " · ".join(filter(None, (one.reference, one.amount, f"{one.day} {one.time}"))),
+        )
+        for one in different.values()
+    ]
+    return [*told, ("", _("No se sabe cuál, o ninguno de estos"))]
 
 
 def _state(declared: str, bank: str | None, differs: bool) -> str:

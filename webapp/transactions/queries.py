@@ -282,17 +282,6 @@ def by_transaction_id(transaction_id: str) -> Transaction | None:
     )
 
 
-def holder_of_movement(identity: str, *, other_than: Transaction) -> Transaction | None:
-    """Which other transaction a movement of the same bank already pays; a deleted one counts."""
-    return db.session.scalar(
-        select(Transaction).where(
-            Transaction.bank_environment == other_than.bank_environment,
-            Transaction.matched_movement == identity,
-            Transaction.id != other_than.id,
-        )
-    )
-
-
 def paying(
     tails: Collection[str], identities: Collection[str], *, other_than: Transaction
 ) -> list[Transaction]:

@@ -17,11 +17,11 @@ from webapp.extensions import db
 from webapp.observability import TRANSACTION_COUNT
 from webapp.permissions import Actor, Permission
 from webapp.transactions import details as declaring
-from webapp.transactions import identifiers, queries, rules
+from webapp.transactions import identifiers, paying, queries, rules
 from webapp.transactions.details import COLUMNS, NOT_ASKED, Details, details_of
 from webapp.transactions.lifecycle import Cause, Status, allows
 from webapp.transactions.models import Transaction
-from webapp.transactions.moves import event, move, required_reason, take_movement
+from webapp.transactions.moves import event, move, required_reason
 from webapp.words import gettext as _
 
 
@@ -71,9 +71,10 @@ class StaleVersion(Conflict):
 
     code = "stale_version"
 
-    def __init__(self) -> None:
+    def __init__(self, sentence: str | None = None) -> None:
         super().__init__(
-            _(
+            sentence
+            or _(
                 "Este pago cambió mientras usted lo editaba. Revise cómo quedó, abajo está lo que "
                 "usted escribió, y guarde de nuevo si hace falta."
             )
@@ -251,12 +252,14 @@ def decide(
     verdict: Verdict,
     reason: str,
     version: int | None = None,
+    movement: str | None = None,
 ) -> Transaction:
     """A supervisor approves or rejects, for a reason.
 
-    Raises Forbidden (permission, or one's own entry), Invalid without a reason, StaleVersion (with a
-    `version` other than the row's), Conflict where it is decided already or its movement pays another
-    payment.
+    `movement` says by its identity which of several shown movements it is; without it, it is the one
+    that the bank shows. Raises Forbidden (permission, or one's own entry), Invalid without a reason,
+    StaleVersion (with a `version` other than the row's), Conflict where it is decided already or its
+    movement pays another payment.
     """
     actor.require(Permission.TRANSACTION_REVIEW)
     reason = required_reason(reason)
@@ -265,11 +268,19 @@ def decide(
         raise Conflict(_not_decidable(transaction), code="not_decidable")
     rules.require_may_decide(actor, transaction)
     if version is not None and version != transaction.version:
-        raise StaleVersion()
+        raise StaleVersion(
+            _("Este pago cambió mientras usted lo revisaba. Mire cómo quedó y decida de nuevo.")
+        )
+    about = {}
     if verdict is Verdict.APPROVE:
+        if movement is not None and not paying.choose(transaction, movement):
+            raise StaleVersion(
+                _("El banco ya no muestra ese movimiento. Mire cómo quedó y decida de nuevo.")
+            )
         _take_movement(transaction, transaction.shown_movement)
+        about["movement"] = transaction.matched_movement
     new_status = Status.COMPLETED if verdict is Verdict.APPROVE else Status.CANCELED
-    move(transaction, new_status, Cause.DECISION, actor, reason, decision=verdict.value)
+    move(transaction, new_status, Cause.DECISION, actor, reason, decision=verdict.value, **about)
     try:
         db.session.commit()
     except IntegrityError:
@@ -292,17 +303,15 @@ def _not_decidable(transaction: Transaction) -> str:
     )
 
 
-def _take_movement(transaction: Transaction, movement: str | None) -> None:
-    """Let the movement that the bank shows pay this payment; a deleted or rejected one gives it up."""
-    if movement is None:
-        return
-    holder = queries.holder_of_movement(movement, other_than=transaction)
-    if holder is not None:
-        if holder.deleted_at is None and holder.status is Status.COMPLETED:
-            raise Conflict(_movement_taken(holder), code="movement_used")
-        take_movement(holder, None)
+def _take_movement(transaction: Transaction, identity: str | None) -> None:
+    """Let this movement pay the payment; a deleted or rejected one gives it up."""
+    if identity is not None:
+        for holder in paying.payers(transaction, identity):
+            if holder.deleted_at is None and holder.status is Status.COMPLETED:
+                raise Conflict(_movement_taken(holder), code="movement_used")
+            paying.give_up(holder)
         db.session.flush()
-    take_movement(transaction, movement)
+    paying.take(transaction, identity)
 
 
 def _movement_taken(holder: Transaction | None) -> str:
@@ -322,7 +331,7 @@ def reopen(*, actor: Actor, row_id: uuid.UUID, reason: str) -> Transaction:
     transaction = queries.locked(row_id)
     if not allows(Cause.REOPENING, transaction.status, Status.TO_REVIEW):
         raise Conflict(_("Este pago no está cerrado: no hace falta reabrirlo."))
-    take_movement(transaction, None)
+    paying.give_up(transaction)
     move(transaction, Status.TO_REVIEW, Cause.REOPENING, actor, reason)
     db.session.commit()
     return queries.by_id(row_id)

@@ -160,6 +160,8 @@ def show_page(
     who = actor()
     why_not = rules.why_not_decide(who, transaction)
     decidable = transaction.status in DECIDABLE and who.may(Permission.TRANSACTION_REVIEW)
+    decision_form = decision_form or ReasonForm(formdata=None)
+    decision_form.speak_of(transaction.version, presenting.choices(transaction))
     response = page_or_part(
         "transactions/show.html",
         "transactions/_live.html",
@@ -173,7 +175,7 @@ def show_page(
         can_delete=who.may(Permission.TRANSACTION_DELETE),
         can_decide=decidable and why_not is None,
         why_not_decide=why_not if decidable else None,
-        decision_form=decision_form or ReasonForm(formdata=None),
+        decision_form=decision_form,
         delete_form=delete_form or ReasonForm(formdata=None, version=transaction.version),
         edit_url=url_of(transaction, "edit"),
         delete_url=url_of(transaction, "delete"),

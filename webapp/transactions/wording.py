@@ -204,6 +204,8 @@ def in_words(reason: Reason) -> str:
             "Ese movimiento del banco ya paga otro registro: %(holder)s.",
             holder=reason["transaction_id"],
         )
+    if code is ReasonCode.NO_LONGER_SHOWN:
+        return _("En la última consulta el banco ya no lo mostró.")
     if code is ReasonCode.STILL_PENDING:
         return ngettext(
             "El banco lo tiene en trámite («%(word)s») desde hace más de %(num)s hora.",
