@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import zlib
+from copy import copy
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -45,6 +46,7 @@ class Known:
         """Lead two of three well-formed requests to something that is there, without contradictions."""
         if case.meta and case.meta.generation.mode is not GenerationMode.POSITIVE:
             return case
+        _alone(case)
         if case.path_parameters:
             self._lead(case)
         if case.headers:
@@ -75,6 +77,12 @@ class Known:
                 del headers["If-Match"]  # there is no version of what is new
             else:
                 headers["If-Match"] = "*"
+
+
+def _alone(case: Any) -> None:
+    """Requests that are made of one example share its parts: what is changed must be this one's own."""
+    for part in ("path_parameters", "headers", "query", "body"):
+        setattr(case, part, copy(getattr(case, part)))
 
 
 def _agree(query: dict[str, Any]) -> None:
