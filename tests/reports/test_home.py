@@ -50,6 +50,14 @@ def test_only_what_is_verified_today_is_added_up(app: Flask, cast: Cast, cashier
     assert "en 2 pagos" in page.text
 
 
+def test_what_arrived_is_added_up_and_not_what_was_declared(
+    app: Flask, cast: Cast, cashier: Browser
+):
+    put(cast, "COMPLETED", "999999.00", bank_amount=Decimal("1239.00"))
+    put(cast, "COMPLETED", "1.00")
+    assert "Bs. 1.240,00" in cashier.get("/").text
+
+
 def test_everything_that_still_waits_is_counted_whatever_its_day(
     app: Flask, cast: Cast, cashier: Browser
 ):

@@ -29,6 +29,7 @@ class Today:
 def today(day: date, *, bank_environment: str) -> Today:
     """What was logged on a day in Caracas and is verified, and everything that still waits.
 
+    The amounts are those that the bank showed, where it showed any, and not those that were declared.
     Only payments of this environment of the bank count: make-believe money never adds to real money.
     """
     alive = and_(Transaction.deleted_at.is_(None), Transaction.bank_environment == bank_environment)
@@ -38,8 +39,9 @@ def today(day: date, *, bank_environment: str) -> Today:
         Transaction.created_at >= clock.start_of_day(day),
         Transaction.created_at < clock.end_of_day(day),
     )
+    arrived = func.coalesce(Transaction.bank_amount, Transaction.amount)
     verified = db.session.execute(
-        select(func.coalesce(func.sum(Transaction.amount), 0), func.count()).where(*of_the_day)
+        select(func.coalesce(func.sum(arrived), 0), func.count()).where(*of_the_day)
     ).one()
     open_rows = db.session.execute(
         select(Transaction.status, func.count())
