@@ -257,7 +257,7 @@ def test_a_long_retry_after_is_left_to_the_worker(bank, ask, calls, as_date):
     bank.says(status=429, headers={"Retry-After": header})
     with pytest.raises(BankRateLimited) as limited:
         ask(attempts=3)
-    assert 3600 < limited.value.retry_after <= 7200
+    assert 3600 < (limited.value.retry_after or 0) <= 7200
     assert len(calls.of("transaction")) == 1
 
 

@@ -194,12 +194,16 @@ def correct(
     if not changes:
         db.session.rollback()
         return queries.by_id(row_id)
-    old_status, bank_environment = transaction.status, transaction.bank_environment
-    _declare_again(transaction, details, ask_again=bool(changes.keys() - NOT_ASKED))
+    bank_environment = transaction.bank_environment
+    ask_again = bool(changes.keys() - NOT_ASKED)
+    _declare_again(transaction, details, ask_again=ask_again)
     transaction.remember_editor(actor.id)
     transaction.updated_by = actor.id
-    transaction.version += 1
-    event(transaction, old_status, actor, None, changes=changes)
+    if ask_again and allows(Cause.CORRECTION, transaction.status, Status.IN_PROGRESS):
+        move(transaction, Status.IN_PROGRESS, Cause.CORRECTION, actor, None, changes=changes)
+    else:
+        transaction.version += 1
+        event(transaction, transaction.status, actor, None, changes=changes)
     try:
         db.session.commit()
     except IntegrityError:
@@ -215,8 +219,6 @@ def _declare_again(transaction: Transaction, details: Details, *, ask_again: boo
     if not ask_again:
         transaction.waiting_since = waiting_since
         return
-    if allows(Cause.CORRECTION, transaction.status, Status.IN_PROGRESS):
-        transaction.status = Status.IN_PROGRESS
     transaction.reasons, transaction.shown_movements = [], []
     transaction.shown_movement = transaction.bank_reference = transaction.bank_amount = None
     transaction.banesco_payload = None
