@@ -58,6 +58,16 @@ def test_the_api_is_limited_too_and_says_so_as_a_problem(app: Flask, cast: Cast,
     assert int(refused.headers["Retry-After"]) > 0
 
 
+def test_pages_and_programs_count_together(cast: Cast, anyone: Browser):
+    for _ in range(5):
+        assert attempt(anyone, cast.cashier.email).status == 401
+    sent = {"email": cast.cashier.email, "password": "wrong password"}
+    answers = [anyone._send("post", "/api/v1/auth/login", json=sent).status_code for _ in range(6)]
+    assert answers == [401] * 5 + [429]
+    assert attempt(anyone, cast.cashier.email, PASSWORD).status == 429
+    assert anyone.get("/login").status == 200
+
+
 def test_one_address_cannot_try_many_accounts(anyone: Browser):
     answers = [attempt(anyone, f"user{number}@clinic.test").status for number in range(51)]
     assert answers == [401] * 50 + [429]

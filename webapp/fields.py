@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from wtforms import DateField
@@ -19,7 +20,7 @@ class DayField(DateField):
             self.data = None
             return
         try:
-            if valuelist and not valuelist[0].isascii():
+            if valuelist and not re.fullmatch(r"\d{4}-\d\d-\d\d", valuelist[0].strip(), re.ASCII):
                 raise ValueError
             super().process_formdata(valuelist)
         except ValueError:

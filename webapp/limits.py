@@ -139,23 +139,40 @@ def _failed(response: Response) -> bool:
     return response.status_code in (401, 422)
 
 
+def _registered_or_told(response: Response) -> bool:
+    return response.status_code in (201, 409)
+
+
 limiter = Limiter(key_func=address, strategy="fixed-window", headers_enabled=True)
 
 
 def failed_sign_ins(view: View) -> View:
     """At most 10 failures in 15 minutes for one account from one address, 50 for either alone.
 
-    Only failures count, so a shift that signs in at once is not turned away; and that an account is
-    closed to everybody takes five addresses, so nobody locks a colleague out by mistake.
+    Counted together for pages and programs. Only failures count, so a shift that signs in at once is not
+    turned away; and that an account is closed to everybody takes five addresses, so nobody locks a
+    colleague out by mistake.
     """
-    by_both = limiter.limit(
-        "10 per 15 minutes", key_func=_account_from_here, methods=["POST"], deduct_when=_failed
-    )
-    by_account = limiter.limit(
-        "50 per 15 minutes", key_func=_account, methods=["POST"], deduct_when=_failed
-    )
-    by_address = limiter.limit("50 per 15 minutes", methods=["POST"], deduct_when=_failed)
-    return cast(View, by_both(by_account(by_address(view))))
+    for name, most, key in (
+        ("address", 50, address),
+        ("account", 50, _account),
+        ("both", 10, _account_from_here),
+    ):
+        limited = limiter.shared_limit(
+            f"{most} per 15 minutes",
+            scope=f"sign-in by {name}",
+            key_func=key,
+            exempt_when=lambda: request.method != "POST",
+            deduct_when=_failed,
+        )
+        view = cast(View, limited(view))
+    return view
+
+
+def registrations(view: View) -> View:
+    """At most 100 in an hour from one address, those counted that tell that an e-mail is taken."""
+    limited = limiter.limit("100 per hour", methods=["POST"], deduct_when=_registered_or_told)
+    return cast(View, limited(view))
 
 
 def init_app(app: Flask, settings: Settings) -> None:

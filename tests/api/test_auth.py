@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import jwt
 import pytest
@@ -15,6 +16,9 @@ from tests.support.programs import Program
 from webapp import clock
 from webapp.accounts import service
 from webapp.permissions import Role
+
+ELSEWHERE: dict[str, Any] = {"environ_overrides": {"REMOTE_ADDR": "198.51.100.23"}}
+"""An address of its own: how much is left for the usual one is another test's matter."""
 
 
 def test_a_program_signs_in_and_learns_who_it_is(integrator: Program, cast: Cast) -> None:
@@ -176,6 +180,28 @@ def test_ten_failures_close_an_account_for_a_while_and_only_that_one(
     assert int(refused.headers["Retry-After"]) > 0
     other = {"email": cast.supervisor.email, "password": PASSWORD}
     assert stranger.post("/auth/login", other).status_code == 200
+
+
+def test_who_brings_nonsense_for_a_refresh_token_closes_it_to_nobody(
+    app: Flask, stranger: Program, cast: Cast
+) -> None:
+    signed_in = {"email": cast.integrator.email, "password": PASSWORD}
+    tokens = stranger.post("/auth/login", signed_in).get_json()
+    for _ in range(60):
+        nonsense = stranger.post("/auth/refresh", {"refresh_token": "nonsense"}, **ELSEWHERE)
+        assert nonsense.status_code == 401
+    renewed = stranger.post(
+        "/auth/refresh", {"refresh_token": tokens["refresh_token"]}, **ELSEWHERE
+    )
+    assert renewed.status_code == 200
+    assert stranger.post("/auth/login", signed_in, **ELSEWHERE).status_code == 200
+
+
+def test_one_address_does_not_learn_of_all_accounts_by_registering(stranger: Program) -> None:
+    taken = {"email": "new@clinic.test", "password": "long enough 2026", "full_name": "New User"}
+    assert stranger.post("/auth/register", taken, **ELSEWHERE).status_code == 201
+    answers = [stranger.post("/auth/register", taken, **ELSEWHERE).status_code for _ in range(100)]
+    assert answers == [409] * 99 + [429]
 
 
 def test_white_space_belongs_to_a_password_as_on_the_pages(app: Flask, stranger: Program) -> None:

@@ -122,4 +122,4 @@ def test_the_same_batch_twice_at_once_makes_each_payment_once(app: Flask, integr
 def test_no_payment_can_be_called_like_our_own_addresses(integrator: Program):
     for word in ("batch", "export", "new", "Batch"):
         assert integrator.post("/transactions", payment(transaction_id=word)).status_code == 422
-    assert integrator.get("/transactions/batch").status_code == 404
+    assert integrator.get("/transactions/batch").status_code == 405

@@ -61,6 +61,22 @@ def test_spelling_the_same_json_in_another_way_is_the_same_request(integrator: P
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
+def test_what_decided_nothing_is_carried_out_once_it_can_be(integrator: Program):
+    sent, headers = payment(), key()
+    path, change = f"/transactions/{sent['transaction_id']}", {"amount": "2.00"}
+    assert integrator.call("PATCH", path, json=change, headers=headers).status_code == 404
+    made = integrator.post("/transactions", sent)
+    stale = {**headers, "If-Match": '"99"'}
+    assert integrator.call("PATCH", path, json=change, headers=stale).status_code == 412
+    fresh = {**headers, "If-Match": made.headers["ETag"]}
+    changed = integrator.call("PATCH", path, json=change, headers=fresh)
+    assert (changed.status_code, changed.get_json()["amount"]) == (200, "2.00")
+    again = integrator.call("PATCH", path, json=change, headers=fresh)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    other_condition = integrator.call("PATCH", path, json=change, headers=stale)
+    assert other_condition.get_json()["code"] == "idempotency_key_reused"
+
+
 def test_another_body_or_another_address_under_the_key_is_refused(integrator: Program):
     sent, headers = payment(), key()
     made = integrator.post("/transactions", sent, headers=headers).get_json()
@@ -245,11 +261,12 @@ def test_changes_decisions_deletions_and_batches_are_repeated_safely(
         gone = supervisor_program.call("DELETE", path, json=reason, headers=headers)
         assert (gone.status_code, gone.data) == (204, b"")
         assert gone.headers.get("Idempotent-Replayed") == replayed
+    path = f"/transactions/{first.get_json()['items'][1]['transaction']['id']}"
     headers = key()
     decision = {"decision": "approve", "reason": "Visto"}
     for replayed in (None, "true"):
         decided = supervisor_program.post(f"{path}/review", decision, headers=headers)
-        assert decided.status_code == 404
+        assert (decided.status_code, decided.get_json()["code"]) == (409, "not_decidable")
         assert decided.headers.get("Idempotent-Replayed") == replayed
 
 

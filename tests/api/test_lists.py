@@ -122,12 +122,12 @@ def test_totals_and_pages_are_exact(integrator: Program, cast: Cast):
         ("size=5&limit=5", "limit", "contradictory"),
         ("cursor=&page=1", "page", "contradictory"),
         ("cursor=&offset=1", "offset", "contradictory"),
-        ("status=completed", "status", "invalid"),
-        ("from_date=2026-02-30", "from_date", "invalid"),
+        ("status=completed", "status", "not_an_option"),
+        ("from_date=2026-02-30", "from_date", "date"),
         ("from_date=2026-01-01T00:00:00Z", "from_date", "invalid"),
         ("to_date=9999-12-31", "to_date", "invalid"),
-        ("reference=abc", "reference", "invalid"),
-        ("phone=0212-1234567", "phone", "invalid"),
+        ("reference=abc", "reference", "reference"),
+        ("phone=0212-1234567", "phone", "phone"),
     ],
 )
 def test_a_query_that_makes_no_sense_says_which_part(

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from tests.support.logs import watched
+from tests.support.people import Cast
 from tests.support.programs import Program, check_problem, payment
 from webapp.security import MAX_BODY_BYTES
 
@@ -75,6 +76,51 @@ def test_what_is_not_json_is_malformed(integrator: Program, body: bytes):
     assert login.status_code == 400
 
 
+@pytest.mark.parametrize("body", [b'{"a": 1, "a": 1}', b'{"a": {"b": 1, "b": 2}}'])
+def test_a_name_that_stands_twice_is_malformed(integrator: Program, body: bytes):
+    refused = integrator.call("POST", "/transactions", data=body, content_type="application/json")
+    assert (refused.status_code, refused.get_json()["code"]) == (400, "malformed")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/transactions/batch", {"OPTIONS", "POST"}),
+        ("GET", "/transactions/batch", {"OPTIONS", "POST"}),
+        ("DELETE", "/transactions/batch", {"OPTIONS", "POST"}),
+        ("PUT", "/transactions/export", {"GET", "HEAD", "OPTIONS"}),
+    ],
+)
+def test_beside_payments_a_wrong_method_names_the_right_ones(
+    integrator: Program, method: str, path: str, allowed: set[str]
+):
+    refused = integrator.call(method, path)
+    assert refused.status_code == 405
+    assert set(refused.headers["Allow"].split(", ")) == allowed
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("status=completed", "not_an_option"),
+        ("phone=x", "phone"),
+        ("national_id=J123", "national_id_company"),
+        ("from_date=2026-02-30", "date"),
+        ("from_date=2026-11-1", "date"),
+        ("reference=abc", "reference"),
+    ],
+)
+def test_a_filter_that_makes_no_sense_has_its_code(integrator: Program, query: str, code: str):
+    refused = integrator.get(f"/transactions?{query}")
+    assert problems_of(refused) == [(query.partition("=")[0], code)]
+
+
+def test_an_emptied_part_of_a_user_is_missing(app: Flask, cast: Cast):
+    program = Program(app, cast.admin)
+    refused = program.call("PATCH", f"/users/{cast.cashier.id}", json={"full_name": None})
+    assert problems_of(refused) == [("/full_name", "missing")]
+
+
 def test_the_id_of_a_problem_is_in_the_header_and_in_the_log(integrator: Program):
     with watched() as lines:
         refused = integrator.get("/transactions/nothing", headers={"X-Request-ID": "his-00000042"})
@@ -114,6 +160,44 @@ def test_a_chunked_body_is_capped(integrator: Program):
     assert answer.status_code == 413
     check_problem(answer)
     assert answer.get_json()["code"] == "too_large"
+
+
+class Breaking(io.BytesIO):
+    """A server's stream of a body in chunks that are none."""
+
+    def read(self, _size: int | None = -1) -> bytes:
+        raise RuntimeError("InvalidChunkSize")
+
+
+def test_a_body_in_broken_chunks_is_malformed_and_no_fault_of_ours(stranger: Program):
+    with watched() as lines:
+        refused = stranger.call(
+            "POST",
+            "/auth/login",
+            content_type="application/json",
+            headers={"Transfer-Encoding": "chunked"},
+            input_stream=Breaking(),
+            environ_overrides={"wsgi.input_terminated": True},
+        )
+    assert (refused.status_code, refused.get_json()["code"]) == (400, "malformed")
+    assert "unhandled_error" not in str(lines)
+
+
+@pytest.mark.parametrize("sent", [60_000, 2_000_000])
+def test_what_is_refused_unread_is_read_off_so_that_the_connection_can_be_used_again(
+    stranger: Program, sent: int
+):
+    body = io.BytesIO(b"x" * sent)
+    refused = stranger.call(
+        "POST",
+        "/transactions",
+        content_type="application/json",
+        headers={"Content-Length": str(sent)},
+        input_stream=body,
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert refused.status_code in (401, 413)
+    assert body.tell() == sent
 
 
 def test_a_body_shorter_than_it_says_is_malformed(integrator: Program):

@@ -219,6 +219,31 @@ def test_the_trail_is_told_oldest_first(integrator: Program, bank: FakeGateway) 
     assert [item["actor_type"] for item in items] == ["EXTERNAL", "SYSTEM"]
 
 
+def test_the_answer_that_came_since_is_no_304_and_no_conflict(
+    integrator: Program, bank: FakeGateway
+) -> None:
+    created = integrator.post("/transactions", payment())
+    path, etag = f"/transactions/{created.get_json()['id']}", created.headers["ETag"]
+    _wait_for_background()
+    asked = integrator.get(path, headers={"If-None-Match": etag})
+    assert asked.status_code == 200
+    assert [reason["code"] for reason in asked.get_json()["reasons"]] == ["NOT_FOUND"]
+    assert integrator.get(path, headers={"If-None-Match": asked.headers["ETag"]}).status_code == 304
+    changed = integrator.call("PATCH", path, json={"amount": "2.00"}, headers={"If-Match": etag})
+    assert changed.status_code == 200
+
+
+def test_a_payment_named_like_the_id_of_another_never_stands_in_its_place(
+    integrator: Program, cashier_program: Program
+) -> None:
+    first = integrator.post("/transactions", payment()).get_json()
+    impostor = cashier_program.post("/transactions", payment(transaction_id=first["id"]))
+    assert impostor.status_code == 201
+    assert impostor.headers["Location"] == f"/api/v1/transactions/{impostor.get_json()['id']}"
+    found = integrator.get(f"/transactions/{first['id']}").get_json()
+    assert found["transaction_id"] == first["transaction_id"]
+
+
 def test_parts_are_changed_and_versions_respected(integrator: Program) -> None:
     created = integrator.post("/transactions", payment())
     path = f"/transactions/{created.get_json()['id']}"

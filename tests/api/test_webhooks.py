@@ -11,6 +11,8 @@ from flask import Flask
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from werkzeug.test import TestResponse
 
+from tests.support import bank as banks
+from tests.support import payments
 from tests.support.bank import FakeGateway
 from tests.support.logs import watched
 from tests.support.people import Cast, create_person
@@ -18,6 +20,7 @@ from tests.support.programs import Program
 from tests.support.receivers import Names, Receiver, receiving
 from tests.support.threads import together
 from webapp.permissions import Role
+from webapp.transactions import checking
 from webapp.webhooks.addresses import Addresses
 from webapp.webhooks.delivery import deliver_due
 from webapp.webhooks.sending import Sender
@@ -326,6 +329,23 @@ def test_people_at_the_desk_have_no_webhooks(
 ) -> None:
     program = Program(app, getattr(cast, role))
     assert program.get("/webhooks").status_code == 403
+
+
+def test_who_may_not_read_payments_is_not_told_of_them(
+    app: Flask, cast: Cast, administrator: Program, sender: Sender, bank: FakeGateway
+) -> None:
+    person = create_person("hooks@clinic.test", "Solo Webhooks", Role.INTEGRATOR)
+    endpoint = register(Program(app, person))
+    only = {"permissions": ["webhook:manage"]}
+    assert administrator.call("PATCH", f"/users/{person.id}", json=only).status_code == 200
+    program = Program(app, person)
+    refused = program.post("/webhooks", {"url": endpoint["url"], "events": endpoint["events"]})
+    assert refused.status_code == 403
+    payment = payments.logged(cast.cashier)
+    bank.will_answer(banks.answer(banks.movement(payment)))
+    checking.check(payment.id, bank=app.extensions["bank"])
+    log = program.get(f"/webhooks/{endpoint['id']}/deliveries").get_json()
+    assert log["items"] == []
 
 
 def test_neither_secret_nor_address_reaches_the_log(integrator: Program, sender: Sender) -> None:

@@ -12,7 +12,7 @@ from webapp.api.blueprint import bp
 from webapp.api.contract import operation
 from webapp.config import Settings
 from webapp.errors import Conflict, Forbidden, NotSignedIn
-from webapp.limits import failed_sign_ins
+from webapp.limits import failed_sign_ins, registrations
 from webapp.permissions import Role, public, signed_in
 from webapp.words import gettext as _
 
@@ -28,7 +28,7 @@ from webapp.words import gettext as _
     codes={403: ("registration_closed",), 409: ("email_taken",)},
     answers={201: access_schemas.UserOut},
 )
-@failed_sign_ins
+@registrations
 def register() -> ResponseReturnValue:
     """Create a user, as REGISTRATION allows: waiting for approval, at once, or not at all."""
     settings: Settings = current_app.config["SETTINGS"]
@@ -93,11 +93,9 @@ def login() -> ResponseReturnValue:
     "Exchange a refresh token for new tokens",
     tag="Access",
     body=access_schemas.Refresh,
-    counted=True,
     codes={401: ("invalid_token", "token_reused")},
     answers={200: access_schemas.TokenOut},
 )
-@failed_sign_ins
 def refresh() -> ResponseReturnValue:
     """Exchange a refresh token for new tokens; a used one ends the whole session."""
     given = reading.body(access_schemas.Refresh)

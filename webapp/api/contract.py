@@ -54,7 +54,7 @@ ALWAYS = (400, 429, 500, 503)
 WRITING = (413,)
 """Answers to every method but GET: a body may come where none is expected."""
 WITH_BODY = (415, 422)
-NEVER_KEPT = frozenset({401, 413, 429, 500, 503})
+NEVER_KEPT = frozenset({401, 403, 404, 412, 413, 429, 500, 503})
 """Refusals that decide nothing: under the same `Idempotency-Key` the request is carried out anew."""
 
 RESPONSE_HEADERS: Mapping[str, Schema] = {
@@ -64,9 +64,9 @@ RESPONSE_HEADERS: Mapping[str, Schema] = {
         "example": "7f1b0c52d9f84f0f9a6f0a3f5d3b2c11",
     },
     "ETag": {
-        "description": "The version, for `If-Match` and `If-None-Match`.",
-        "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
-        "example": '"3"',
+        "description": "The version and a digest of the content, for `If-Match` (which heeds the version) and `If-None-Match`.",
+        "schema": {"type": "string", "pattern": '^"[0-9]+-[0-9a-f]{12}"$'},
+        "example": '"3-8f14e45fceea"',
     },
     "WWW-Authenticate": {
         "description": "How to authenticate (RFC 6750).",

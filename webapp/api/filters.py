@@ -8,13 +8,17 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from webapp.api import formats
-from webapp.api.fields import NationalId, Phone, Reason
+from webapp.api.fields import NationalId, Phone, Reason, spelled
 from webapp.banking.gateway import BankType, TransactionType
 from webapp.transactions import identifiers
 from webapp.transactions.lifecycle import Status
 from webapp.webhooks.events import DeliveryState
 
-Reference = Annotated[str, WithJsonSchema(formats.REFERENCE)]
+Reference = Annotated[
+    str,
+    spelled(lambda text: identifiers.reference(text, (1, 20))),
+    WithJsonSchema(formats.REFERENCE),
+]
 Search = Annotated[
     str,
     Field(

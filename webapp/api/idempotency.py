@@ -23,7 +23,7 @@ HEADER = "Idempotency-Key"
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 ROUTES = "/api/v1/transactions"
 KEPT_HEADERS = ("Content-Type", "ETag", "Location")
-NOT_KEPT = frozenset({401, 429})
+NOT_KEPT = frozenset({401, 403, 404, 412, 429})
 """Answers that decide nothing about the request; nor do those from 500 on."""
 LEASES = {"api.batch": timedelta(minutes=5)}
 
@@ -87,7 +87,7 @@ def _key() -> str | None:
 
 
 def _digest() -> str:
-    """What makes two requests the same: method, address, query, and the body's content."""
+    """What makes two requests the same: method, address, query, If-Match, and the body's content."""
     body = request.get_data()
     content = request.get_json(silent=True) if request.is_json else None
     if content is not None:
@@ -95,7 +95,8 @@ def _digest() -> str:
             body = json.dumps(content, sort_keys=True).encode()
     parts = (request.method.encode(), request.path.rstrip("/").encode("utf-8", "replace"))
     whole = hashlib.sha256()
-    for part in (*parts, request.query_string, body):
+    condition = request.headers.get("If-Match", "").encode("utf-8", "replace")
+    for part in (*parts, request.query_string, condition, body):
         whole.update(len(part).to_bytes(8, "big") + part)
     return whole.hexdigest()
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import structlog
 from flask import Flask, Response, current_app, g, make_response, request
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from webapp import limits, request_limits
 from webapp.accounts.queries import KeyHolder
 from webapp.config import Settings
-from webapp.errors import TooManyRequests, problem, wants_json
+from webapp.errors import Malformed, TooManyRequests, problem, wants_json
 from webapp.request_limits import RequestLimits, Usage
+from webapp.words import gettext as _
 
 log = structlog.get_logger(__name__)
 
 EXTENSION = "request_limits"
 BODY_CAPS = {"api.batch": 2 * 1024 * 1024}
 """Bytes that a body may have, where they are not the usual number."""
+MOST_READ_OFF = 4 * 1024 * 1024
+"""Bytes."""
 WAITING = frozenset({409, 429, 503})
 """Statuses that say when to come again."""
 
@@ -42,8 +47,30 @@ def check_size() -> None:
     if request.content_length is None and "Transfer-Encoding" in request.headers:
         # Of a body in chunks Werkzeug would read the first `most` bytes and call them the whole.
         request.max_content_length = most + 1
-        if len(request.get_data()) > most:
+        if len(_whole_body()) > most:
             raise RequestEntityTooLarge()
+
+
+def _whole_body() -> bytes:
+    """The body in chunks. Raises Malformed where they are none, whatever the server calls that."""
+    try:
+        return request.get_data()
+    except HTTPException:
+        raise
+    except Exception as error:
+        log.warning("body_unreadable", kind=type(error).__name__)
+        raise Malformed(_("El cuerpo no se puede leer.")) from None
+
+
+def _read_off() -> None:
+    """Read what is left of a refused body: servers hang up on those who are still sending."""
+    if not request.environ.get("wsgi.input_terminated"):
+        return
+    unread = request.environ["wsgi.input"]
+    left = MOST_READ_OFF
+    with suppress(Exception):  # the answer is given; whoever cannot be read is hung up on
+        while left > 0 and (part := unread.read(min(left, 65_536))):
+            left -= len(part)
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -55,6 +82,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     def tell(response: Response) -> Response:
         if not wants_json() or request.method == "OPTIONS":
             return response
+        if response.status_code >= 400:
+            _read_off()
         if "usage" not in g and response.status_code < 500:
             response = _count_turned_away(response)
         if "usage" in g:

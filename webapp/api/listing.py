@@ -15,6 +15,7 @@ from flask import Response, current_app, request
 from itsdangerous import BadData, URLSafeSerializer
 
 from webapp.api import reading
+from webapp.api.filters import TransactionFilter
 from webapp.api.reading import Model
 from webapp.config import Settings
 from webapp.errors import FieldProblem, Invalid
@@ -43,14 +44,24 @@ def filters(*, besides: frozenset[str] = frozenset()) -> Filter:
     only_once(FILTERS | besides)
     form = FilterForm(request.args)
     if not form.validate():
+        codes = _codes()
         raise Invalid(
             problems=[
-                FieldProblem((name,), str(sentence), in_query=True)
+                FieldProblem((name,), str(sentence), codes.get(name, "invalid"), in_query=True)
                 for name, sentences in form.errors.items()
                 for sentence in sentences
             ]
         )
     return form.wanted()
+
+
+def _codes() -> dict[str, str]:
+    """The stable codes of what the contract's model of the filter finds wrong, by parameter."""
+    try:
+        query(TransactionFilter)
+    except Invalid as invalid:
+        return {str(problem.location[0]): problem.code for problem in invalid.problems}
+    return {}
 
 
 def only_once(known: Iterable[str]) -> None:
@@ -148,7 +159,7 @@ def _place(cursor: str, narrowing: Filter) -> Place | None:
 
 def _signer() -> URLSafeSerializer:
     settings: Settings = current_app.config["SETTINGS"]
-    return URLSafeSerializer(settings.secret_key, salt="cursor")
+    return URLSafeSerializer([*reversed(settings.signing_keys)], salt="cursor")
 
 
 def _digest(narrowing: Filter) -> str:

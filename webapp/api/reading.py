@@ -96,6 +96,8 @@ def expected_version(current: int) -> int | None:
     named = request.if_match
     if named.star_tag:
         return None
-    if not named.contains_weak(str(current)):  # weak ones too: proxies that compress make them so
+    # Weak ones too: proxies that compress make them so.
+    versions = {tag.partition("-")[0] for tag in named.as_set(include_weak=True)}
+    if str(current) not in versions:
         raise VersionMismatch()
     return current

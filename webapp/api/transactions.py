@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Response, make_response, request
+import hashlib
+
+from flask import Response, make_response, request, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
@@ -20,17 +22,22 @@ ASKED_FOR = frozenset({Status.IN_PROGRESS, Status.UNKNOWN})
 """Statuses in which a question to the bank can change something."""
 
 
-def answer(model: BaseModel, status: int = 200, *, version: int | None = None) -> Response:
-    """A model as JSON, with its version as ETag where it has one."""
+def answer(model: BaseModel, status: int = 200) -> Response:
+    """A model as JSON."""
     response = make_response(model.model_dump_json(), status)
     response.content_type = "application/json"
-    if version is not None:
-        response.set_etag(str(version))
     return response
 
 
 def _one(transaction: Transaction, status: int = 200) -> Response:
-    return answer(schemas.TransactionOut.of(transaction), status, version=transaction.version)
+    """A payment with its ETag: the version, and a digest of all that is told of it."""
+    model = schemas.TransactionOut.of(transaction)
+    told = model.model_dump_json(exclude={"updated_at"})  # it moves when the bank is merely asked
+    response = answer(model, status)
+    response.set_etag(f"{model.version}-{hashlib.sha256(told.encode()).hexdigest()[:12]}")
+    if status == 201:
+        response.headers["Location"] = url_for("api.get", transaction_id=transaction.id)
+    return response
 
 
 @bp.post("/transactions", strict_slashes=False)
@@ -43,6 +50,7 @@ def _one(transaction: Transaction, status: int = 200) -> Response:
     idempotent=True,
     versioned=True,
     codes={409: ("reference_taken", "transaction_id_taken", "final_transaction")},
+    response_headers=("Location",),
     answers={200: schemas.TransactionOut, 201: schemas.TransactionOut},
 )
 def create() -> ResponseReturnValue:
@@ -86,7 +94,7 @@ def list_() -> ResponseReturnValue:
     return listing.link_next(answer(model), cursor, wanted.size)
 
 
-@bp.get("/transactions/<transaction_id>", strict_slashes=False)
+@bp.get("/transactions/<payment:transaction_id>", strict_slashes=False)
 @requires(Permission.TRANSACTION_READ)
 @operation(
     "getTransaction",
@@ -101,7 +109,7 @@ def get(transaction_id: str) -> ResponseReturnValue:
     return response.make_conditional(request.environ)
 
 
-@bp.patch("/transactions/<transaction_id>", strict_slashes=False)
+@bp.patch("/transactions/<payment:transaction_id>", strict_slashes=False)
 @requires(Permission.TRANSACTION_UPDATE)
 @operation(
     "changeTransaction",
@@ -124,7 +132,7 @@ def change(transaction_id: str) -> ResponseReturnValue:
     return _one(changed)
 
 
-@bp.delete("/transactions/<transaction_id>", strict_slashes=False)
+@bp.delete("/transactions/<payment:transaction_id>", strict_slashes=False)
 @requires(Permission.TRANSACTION_DELETE)
 @operation(
     "deleteTransaction",
@@ -150,7 +158,7 @@ def delete(transaction_id: str) -> ResponseReturnValue:
     return Response(status=204)
 
 
-@bp.get("/transactions/<transaction_id>/status", strict_slashes=False)
+@bp.get("/transactions/<payment:transaction_id>/status", strict_slashes=False)
 @requires(Permission.TRANSACTION_READ)
 @operation(
     "getTransactionStatus",
@@ -169,7 +177,7 @@ def status(transaction_id: str) -> ResponseReturnValue:
     return answer(schemas.StatusOut.of(transaction, synced=synced, next_at=result.next_at))
 
 
-@bp.get("/transactions/<transaction_id>/events", strict_slashes=False)
+@bp.get("/transactions/<payment:transaction_id>/events", strict_slashes=False)
 @requires(Permission.TRANSACTION_READ)
 @operation(
     "listTransactionEvents",
@@ -184,7 +192,7 @@ def events(transaction_id: str) -> ResponseReturnValue:
     return answer(schemas.EventList(items=items))
 
 
-@bp.post("/transactions/<transaction_id>/review", strict_slashes=False)
+@bp.post("/transactions/<payment:transaction_id>/review", strict_slashes=False)
 @requires(Permission.TRANSACTION_REVIEW)
 @operation(
     "reviewTransaction",

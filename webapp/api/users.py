@@ -14,7 +14,7 @@ from webapp.api import listing, reading, user_schemas
 from webapp.api.blueprint import bp
 from webapp.api.contract import operation
 from webapp.api.transactions import answer
-from webapp.errors import Invalid
+from webapp.errors import FieldProblem, Invalid
 from webapp.permissions import Permission, actor, requires
 from webapp.text import is_storable
 from webapp.words import gettext as _
@@ -106,7 +106,10 @@ def change_user(user_id: uuid.UUID) -> ResponseReturnValue:
     given = reading.body(user_schemas.ChangeUser)
     emptied = [name for name in given.model_fields_set if getattr(given, name) is None]
     if emptied:
-        raise Invalid(errors={name: [_("Falta este dato.")] for name in sorted(emptied)})
+        sentence = _("Falta este dato.")
+        raise Invalid(
+            problems=[FieldProblem((name,), sentence, "missing") for name in sorted(emptied)]
+        )
     wanted = UserChanges(
         full_name=given.full_name,
         password=given.password,

@@ -194,16 +194,14 @@ def _ids() -> Select[Transaction]:
 
 
 def find(key: str) -> Transaction:
-    """The transaction that an address names: by transaction_id, or by the row's UUID.
+    """The transaction that an address names: by the row's UUID, or by transaction_id.
 
-    Raises NotFound, for deleted ones too.
+    In this order: a row's own id is nobody's to take. Raises NotFound, for deleted ones too.
     """
-    found = None
-    if len(key) <= 100 and "\x00" not in key:
+    row_id = _as_uuid(key)
+    found = db.session.scalar(alive().where(Transaction.id == row_id)) if row_id else None
+    if found is None and len(key) <= 100 and "\x00" not in key:
         found = db.session.scalar(alive().where(Transaction.transaction_id == key))
-    if found is None:
-        row_id = _as_uuid(key)
-        found = db.session.scalar(alive().where(Transaction.id == row_id)) if row_id else None
     if found is None:
         raise NotFound()
     return found

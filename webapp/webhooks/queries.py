@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select
 from sqlalchemy.orm import selectinload
 
 from webapp.accounts.models import PermissionRow, User, UserPermission
@@ -38,16 +38,24 @@ class DeliveryPage:
 
 
 def open_to_deliveries() -> ColumnElement[bool]:
-    """Endpoints in use, whose owner may still have them."""
-    owner_may = exists().where(
-        User.id == WebhookEndpoint.user_id,
-        User.is_active,
-        User.deleted_at.is_(None),
-        UserPermission.user_id == User.id,
-        UserPermission.permission_id == PermissionRow.id,
-        PermissionRow.name == Permission.WEBHOOK_MANAGE.value,
+    """Endpoints in use, whose owner may still have them and read what they are told."""
+    owner_works = exists().where(
+        User.id == WebhookEndpoint.user_id, User.is_active, User.deleted_at.is_(None)
     )
-    return WebhookEndpoint.disabled_at.is_(None) & owner_may
+    return and_(
+        WebhookEndpoint.disabled_at.is_(None),
+        owner_works,
+        _owner_has(Permission.WEBHOOK_MANAGE),
+        _owner_has(Permission.TRANSACTION_READ),
+    )
+
+
+def _owner_has(permission: Permission) -> ColumnElement[bool]:
+    return exists().where(
+        UserPermission.user_id == WebhookEndpoint.user_id,
+        UserPermission.permission_id == PermissionRow.id,
+        PermissionRow.name == permission.value,
+    )
 
 
 def endpoints_of(actor: Actor) -> list[WebhookEndpoint]:

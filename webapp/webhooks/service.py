@@ -59,9 +59,11 @@ def register(
 ) -> WebhookEndpoint:
     """Register an endpoint with a fresh secret.
 
-    Raises Forbidden, Invalid by field, Conflict beyond 20 endpoints of one user.
+    Whoever registers one is told of payments, and must be allowed to read them. Raises Forbidden,
+    Invalid by field, Conflict beyond 20 endpoints of one user.
     """
     actor.require(Permission.WEBHOOK_MANAGE)
+    actor.require(Permission.TRANSACTION_READ)
     if actor.id is None:
         raise Forbidden()
     errors = _problems(events=events, description=description)
