@@ -120,6 +120,35 @@ def test_a_word_alone_is_an_answer_and_what_is_absent_stays_unknown(bank, ask):
     assert movement.identity == "banesco:100000123:TRANSACTION"
 
 
+def test_what_was_asked_for_names_the_movement_where_the_bank_does_not(bank, ask):
+    """Else whoever supplies another payment's number as their own is paid by its movement."""
+    bank.says(json={"status": "approved", "amount": "1240.00"})
+    honest = ask()
+    other = ask(replace(CLAIM, reference="987654321", own_key="100000123"))
+    assert honest.movements[0].identity == other.movements[0].identity
+
+
+@pytest.mark.parametrize(
+    ("written", "day"),
+    [
+        ("2026-08-07T02:30:00Z", date(2026, 8, 6)),
+        ("2026-08-07T04:00:00+00:00", date(2026, 8, 7)),
+        ("2026-08-07T23:30:00", date(2026, 8, 7)),
+        ("2026-08-07 11.30 pm", date(2026, 8, 7)),
+    ],
+)
+def test_a_moment_is_read_as_a_day_of_caracas(bank, ask, written, day):
+    bank.says(json={"status": "approved", "date": written})
+    assert ask().movements[0].day == day
+
+
+def test_a_token_that_the_answer_repeats_is_kept_nowhere(bank, ask, calls):
+    bank.says(json={"status": "approved", "concept": "the-token", "echo": {"the-token": 1}})
+    answer = ask()
+    assert "the-token" not in str(answer.payload)
+    assert "the-token" not in repr(calls.records)
+
+
 def test_a_movement_is_the_same_with_or_without_leading_zeros(bank, ask):
     identities = set()
     for shown in ("000000123", "123", 123):
@@ -174,6 +203,8 @@ def test_an_amount_may_be_a_string_or_a_number(bank, ask, written, amount):
             )
         ),
         '{"status": "approved", "reference": true}',
+        '{"status": "approved", "reference": "' + "1" * 51 + '"}',
+        '{"status": "approved", "date": "0001-01-01T00:00:00+00:00"}',
         '{"status": "approved", "reference": 1.5e3, "currency": 5}',
         '{"status": "approved", "reference": "\\ud800"}',
         '{"status": "approved", "customer_phone": ["0414"]}',

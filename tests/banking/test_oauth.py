@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import responses
-from cachelib import SimpleCache
+from cachelib import FileSystemCache, SimpleCache
 
 from tests.support.banesco import AUTH_URL, SECRET, NotedCalls, access
+from tests.support.receivers import receiving
 from webapp.banking.gateway import (
     BankRateLimited,
     BankRefusedUs,
@@ -127,6 +128,15 @@ def test_another_client_or_bank_never_gets_this_ones_token(bank, make, calls, ch
     assert make(**change).token(calls=calls, seconds=5) != first
 
 
+@pytest.mark.parametrize("lifetime", [99_999_999_999, "1e300"])
+def test_a_lifetime_beyond_all_measure_can_be_kept_too(bank, tmp_path, calls, lifetime):
+    hand_out(bank, expires_in=lifetime)
+    cache = FileSystemCache(str(tmp_path / "cache"))
+    source = TokenSource(access(), http=BankHttp(), cache=cache, lock_folder=tmp_path)
+    assert source.token(calls=calls, seconds=5) == source.token(calls=calls, seconds=5)
+    assert len(bank.calls) == 1
+
+
 @pytest.mark.parametrize("lifetime", [None, "soon", "inf", [], 0, -5, 10, "300"])
 def test_any_lifetime_gives_a_usable_token(bank, make, calls, lifetime):
     hand_out(bank, expires_in=lifetime)
@@ -169,6 +179,51 @@ def test_a_failure_is_not_cached(bank, make, calls):
     assert source.token(calls=calls, seconds=5) == "at last"
 
 
+def test_of_many_who_wait_for_a_bank_that_hangs_one_knocks_and_all_end_in_their_time(make, calls):
+    with receiving() as bank:
+        bank.will_answer("hang")
+        url = bank.url.replace("hooks.clinic.test", "127.0.0.1")
+        sources = [make(auth_url=url) for _ in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            asked = [pool.submit(one.token, calls=calls, seconds=0.5) for one in sources]
+            failures = [one.exception(timeout=15) for one in asked]
+        assert [type(failure) for failure in failures] == [BankUnavailable] * 8
+        assert len(bank.received) == 1
+
+
+def test_a_token_endpoint_that_asks_to_wait_is_left_alone(bank, make, calls, timer):
+    bank.post(AUTH_URL, status=429, headers={"Retry-After": "120"})
+    for source in (make(), make()):
+        with pytest.raises(BankRateLimited) as limited:
+            source.token(calls=calls, seconds=5)
+        assert limited.value.retry_after == 120
+    assert len(bank.calls) == 1
+    timer.now += 121
+    bank.replace(responses.POST, AUTH_URL, json={"access_token": "at last"})
+    assert make().token(calls=calls, seconds=5) == "at last"
+
+
+def test_a_bank_that_refuses_what_it_just_gave_is_not_asked_for_ever_more(bank, make, calls, timer):
+    hand_out(bank)
+    source = make()
+    first = source.token(calls=calls, seconds=5)
+    second = source.token(calls=calls, seconds=5, refused=first)
+    with pytest.raises(BankRefusedUs):
+        source.token(calls=calls, seconds=5, refused=second)
+    assert len(bank.calls) == 2
+    timer.now += 11
+    assert source.token(calls=calls, seconds=5, refused=second) == "token-3"
+
+
+def test_what_a_token_call_was_answered_is_kept_without_its_secrets(bank, make, calls):
+    refusal = {"error": "unauthorized_client", "seen": SECRET}
+    bank.post(AUTH_URL, status=400, json=refusal)
+    with pytest.raises(BankRefusedUs):
+        make().token(calls=calls, seconds=5)
+    (record,) = calls.of("token")
+    assert record.response == {"error": "unauthorized_client", "seen": "•••"}
+
+
 def test_the_record_of_a_token_call_holds_neither_secret_nor_token(bank, make, calls):
     hand_out(bank)
     make().token(calls=calls, seconds=5)
@@ -206,7 +261,7 @@ def test_credentials_filed_under_the_wrong_environment_are_recognised(
     )
     with pytest.raises(BankRefusedUs, match=f"{other} accepts these credentials"):
         source.token(calls=calls, seconds=5)
-    assert len(calls.of("token")) == 2
+    assert [record.environment for record in calls.of("token")] == [None, other]
     assert "a-token-of-the-other" not in repr(calls.records)
 
 

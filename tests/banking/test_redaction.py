@@ -81,4 +81,8 @@ def test_secrets_that_stand_in_an_address_are_struck_out(url, shown):
 
 def test_a_secret_that_the_answer_repeats_is_struck_out_wherever_it_stands():
     reply = Reply(401, {}, b"<p>the-token is not valid</p>")
-    assert redacted(reply, secret="the-token") == {"text": "<p>••• is not valid</p>"}
+    assert redacted(reply, "the-token") == {"text": "<p>••• is not valid</p>"}
+    escaped = Reply(200, {}, rb'{"echo": ["the\/token"], "the\/token": "a the\/token b"}')
+    assert redacted(escaped, "the/token") == {"echo": ["•••"], "•••": "a ••• b"}
+    broken = Reply(200, {}, rb'{"echo": "the\/token"')
+    assert "the" not in redacted(broken, "the/token")["text"]

@@ -195,7 +195,7 @@ def _read_answer(reply: Reply, record: CallRecord) -> BankAnswer:
         raise _refusal(code, reply)
     movements = tuple(_read_rows(content))
     try:
-        payload = strike_out(content)
+        payload = strike_out(content, record.secret)
     except RecursionError:
         raise BankUnreadable("the answer is nested too deeply") from None
     record.outcome = Outcome.FOUND if movements else Outcome.NOT_FOUND
@@ -263,7 +263,7 @@ def _read_rows(content: Mapping[str, Any]) -> Iterator[Movement]:
 
 
 def _read_credit(row: Mapping[str, Any]) -> Movement:
-    reference = reading.text(row, "referenceNumber", digits=True)
+    reference = reading.reference(row, "referenceNumber")
     amount = reading.amount(row, "amount")
     if reference is None or not (reference.isascii() and reference.isdigit()):
         raise BankUnreadable("referenceNumber cannot be read")

@@ -80,7 +80,7 @@ def _read_answer(reply: Reply, claim: Claim, record: CallRecord) -> BankAnswer:
     content = reply.json_object()
     movement = _read_movement(content, claim)
     try:
-        payload = strike_out(content)
+        payload = strike_out(content, record.secret)
     except RecursionError:
         raise BankUnreadable("the answer is nested too deeply") from None
     record.outcome = Outcome.FOUND
@@ -92,10 +92,12 @@ def _read_movement(content: Mapping[str, Any], claim: Claim) -> Movement:
     word = reading.text(content, "status")
     if word is None:
         raise BankUnreadable("no status word")
-    reference = reading.text(content, "reference", digits=True)
+    reference = reading.reference(content, "reference")
     kind = _kind(reading.text(content, "transaction_type"))
+    # Where the bank does not name it, the movement is the one that was asked for, whatever was declared.
+    named = (reference or claim.own_key or claim.reference).lstrip("0")
     return Movement(
-        identity=f"banesco:{(reference or claim.reference).lstrip('0')}:{kind or claim.transaction_type}",
+        identity=f"banesco:{named}:{kind or claim.transaction_type}",
         state=WORDS.get(word.lower(), MovementState.UNRECOGNISED),
         word=word,
         reference=reference,

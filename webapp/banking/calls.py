@@ -76,7 +76,7 @@ class DatabaseCallLog:
         row = BankCall(
             id=uuid.uuid4(),
             transaction_id=self._transaction_id,
-            environment=self._policy.environment,
+            environment=record.environment or self._policy.environment,
             dialect=self._policy.dialect,
             operation=record.operation,
             request=dict(record.request),
@@ -102,7 +102,7 @@ class DatabaseCallLog:
                 digest=record.digest,
             )
         )
-        health.note(self._policy.environment, outcome)
+        health.note(record.environment or self._policy.environment, outcome)
         db.session.commit()
         BANESCO_API_CALLS.labels(outcome.value, record.operation).inc()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from tenacity import (
     retry_if_exception,
     stop_after_attempt,
     stop_before_delay,
+    stop_when_event_set,
 )
 
 from webapp.banking.gateway import (
@@ -21,6 +23,7 @@ from webapp.banking.gateway import (
     BankRefusedUs,
     BankUnavailable,
     CallLog,
+    CallNotAllowed,
     CallRecord,
 )
 from webapp.banking.http import BankHttp, Reply
@@ -68,13 +71,30 @@ class Conversation:
         payment, CallNotAllowed by our limit.
         """
         deadline = time.monotonic() + seconds
+        limit_reached = threading.Event()
         retrying = Retrying(
-            stop=stop_after_attempt(attempts) | stop_before_delay(seconds),
+            stop=stop_after_attempt(attempts)
+            | stop_before_delay(seconds)
+            | stop_when_event_set(limit_reached),
             wait=_wait,
             retry=retry_if_exception(_worth_repeating),
             reraise=True,
         )
-        answer: BankAnswer = retrying(self._ask_with_token, question, calls, deadline)
+        failed: list[BankError] = []
+
+        def attempt() -> BankAnswer:
+            try:
+                return self._ask_with_token(question, calls, deadline)
+            except BankError as error:
+                failed.append(error)
+                raise
+            except CallNotAllowed:
+                limit_reached.set()
+                if failed:  # our limit hides no outage
+                    raise failed[-1] from None
+                raise
+
+        answer: BankAnswer = retrying(attempt)
         return answer
 
     def _ask_with_token(
@@ -93,7 +113,7 @@ class Conversation:
     ) -> BankAnswer:
         headers = {"Authorization": f"Bearer {token}"}
         kept = kept_request(question.method, question.url, headers=headers, body=question.body)
-        record = CallRecord(operation=question.operation, request=kept)
+        record = CallRecord(operation=question.operation, request=kept, secret=token)
         with calls.call(record):
             reply = self._http.send(
                 question.method,
@@ -103,7 +123,7 @@ class Conversation:
                 body=question.body,
             )
             record.saw(reply)
-            record.response = redacted(reply, secret=token)
+            record.response = redacted(reply, token)
             return question.read(reply, record)
 
     def _bounded(self, deadline: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -59,7 +59,8 @@ class Movement:
     """One movement of the bank, read. A field that the bank does not give is None."""
 
     identity: str
-    """The same for the same movement, however it was asked for; it can pay one transaction, ever."""
+    """Its name as far as one answer tells: it can pay one transaction, ever. Another answer may spell it
+    otherwise; whoever lets it pay compares spellings, too."""
     state: MovementState
     word: str
     """The bank's own word for the state."""
@@ -201,7 +202,7 @@ class Received(Protocol):
 
 @dataclass
 class CallRecord:
-    """What is kept of one call, filled in while it happens. Secrets never come in here."""
+    """What is kept of one call, filled in while it happens; all but `secret`, which no evidence repeats."""
 
     operation: str
     request: Mapping[str, Any]
@@ -213,6 +214,10 @@ class CallRecord:
     latency_ms: int | None = None
     digest: str | None = None
     """SHA-256 (hex) of the body of the answer as received; None where none came."""
+    environment: str | None = None
+    """Of the bank, where it is not the one in force."""
+    secret: str = field(default="", repr=False)
+    """The token that the question was sent with."""
 
     def saw(self, reply: Received) -> None:
         """Note that an answer came: its status, and the digest of its body, whatever it says."""

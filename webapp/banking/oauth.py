@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import math
 import os
 import time
 from base64 import b64encode
@@ -25,7 +26,7 @@ from webapp.banking.gateway import (
     Outcome,
 )
 from webapp.banking.http import BankHttp, Reply
-from webapp.banking.redaction import kept_request
+from webapp.banking.redaction import kept_request, redacted, strike_out
 from webapp.config import BankAccess
 
 REFRESH_BEFORE = 30
@@ -77,6 +78,13 @@ class Elsewhere:
 
 REFUSED_FOR = 60
 """Seconds for which refused credentials are not tried again, by anybody on this machine."""
+RENEWED_FOR = 10
+"""Seconds for which a token that replaced a refused one is not replaced again."""
+LONGEST_PAUSE = 900
+"""Seconds for which a bank that asks to wait is left alone at most."""
+LONGEST_LIFETIME = 86_400
+LOOK_AGAIN = 0.05
+"""Seconds between looks at a lock that somebody else has."""
 
 
 @dataclass(frozen=True)
@@ -117,17 +125,21 @@ class TokenSource:
 
         Raises BankRefusedUs for wrong credentials, BankUnavailable, BankUnreadable.
         """
+        begun, deadline = self._timer(), time.monotonic() + seconds
         kept = self._kept(refused)
         if kept:
             return kept
-        with self._one_at_a_time():
+        with self._one_at_a_time(deadline):
             kept = self._kept(refused)
             if kept:
                 return kept
-            self._stop_while_refused()
-            fresh = self._fetch(calls, seconds)
+            self._stop_while_paused(refused)
+            self._stop_with_whom_we_waited_for(begun)
+            fresh = self._fetch(calls, deadline)
             usable = max(fresh.lifetime - REFRESH_BEFORE, 1)
             self._cache.set(self._key, (fresh.value, self._timer() + usable), timeout=usable)
+            if refused:
+                self._keep("renewed", fresh.value, RENEWED_FOR)
             return fresh.value
 
     def _kept(self, refused: str | None) -> str | None:
@@ -138,37 +150,69 @@ class TokenSource:
         return value
 
     @contextmanager
-    def _one_at_a_time(self) -> Iterator[None]:
-        """Only one thread of one process of this machine asks; the others wait for its token."""
+    def _one_at_a_time(self, deadline: float) -> Iterator[None]:
+        """Only one thread of one process of this machine asks; the others wait for its token, within their time."""
         self._lock_path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(self._lock_path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            while not _locked(handle):
+                if time.monotonic() >= deadline:
+                    raise BankUnavailable("token: no answer in time")
+                time.sleep(LOOK_AGAIN)
             yield
         finally:
             os.close(handle)
 
-    def _stop_while_refused(self) -> None:
-        """A bank locks out a client that keeps knocking with a wrong key."""
-        refused = self._cache.get(f"{self._key}:refused")
-        if refused and refused[1] > self._timer():
-            raise BankRefusedUs(refused[0])
+    def _keep(self, what: str, content: str, seconds: float) -> None:
+        until = self._timer() + seconds
+        self._cache.set(f"{self._key}:{what}", (content, until), timeout=math.ceil(seconds))
 
-    def _fetch(self, calls: CallLog, seconds: float) -> _Token:
+    def _remembered(self, what: str) -> tuple[str, float] | None:
+        """What was kept, and for how many seconds more it counts."""
+        kept = self._cache.get(f"{self._key}:{what}")
+        left = kept[1] - self._timer() if kept else 0
+        return (kept[0], left) if left > 0 else None
+
+    def _stop_while_paused(self, refused: str | None) -> None:
+        """A bank locks out a client that keeps knocking with a wrong key, or oftener than it may."""
+        wrong, waiting = self._remembered("refused"), self._remembered("waiting")
+        renewed = self._remembered("renewed")
+        if wrong:
+            raise BankRefusedUs(wrong[0])
+        if waiting:
+            raise BankRateLimited(waiting[0], retry_after=waiting[1])
+        if renewed and renewed[0] == refused:
+            raise BankRefusedUs("the token is refused though it is new")
+
+    def _stop_with_whom_we_waited_for(self, begun: float) -> None:
+        """Of many who need a token at once, one asks; where that fails it has failed for all of them."""
+        failed = self._cache.get(f"{self._key}:failed")
+        if failed and failed[1] > begun:
+            raise BankUnavailable(failed[0])
+
+    def _fetch(self, calls: CallLog, deadline: float) -> _Token:
         try:
-            return self._request(self._access.auth_url, calls, seconds)
+            return self._request(self._access.auth_url, calls, deadline)
         except BankRefusedUs as refusal:
-            detail = f"{refusal.detail}{self._where_they_belong(calls, seconds)}"
-            until = self._timer() + REFUSED_FOR
-            self._cache.set(f"{self._key}:refused", (detail, until), timeout=REFUSED_FOR)
+            detail = f"{refusal.detail}{self._where_they_belong(calls, deadline)}"
+            self._keep("refused", detail, REFUSED_FOR)
             raise BankRefusedUs(detail) from None
+        except BankError as error:
+            if error.retry_after:
+                self._keep("waiting", error.detail, min(error.retry_after, LONGEST_PAUSE))
+            elif isinstance(error, BankUnavailable):
+                kept = (error.detail, self._timer())
+                self._cache.set(f"{self._key}:failed", kept, timeout=LONGEST_PAUSE)
+            raise
 
-    def _where_they_belong(self, calls: CallLog, seconds: float) -> str:
+    def _where_they_belong(self, calls: CallLog, deadline: float) -> str:
         """Credentials of QA filed under production, or the other way round: say so."""
         if self._elsewhere is None:
             return ""
         try:
-            self._request(self._elsewhere.auth_url, calls, seconds)
+            self._request(
+                self._elsewhere.auth_url, calls, deadline, environment=self._elsewhere.environment
+            )
         except BankError:
             return ""
         return (
@@ -176,15 +220,24 @@ class TokenSource:
             f"they are filed under the wrong environment ({self._access.environment})"
         )
 
-    def _request(self, url: str, calls: CallLog, seconds: float) -> _Token:
+    def _request(
+        self, url: str, calls: CallLog, deadline: float, *, environment: str | None = None
+    ) -> _Token:
+        seconds = deadline - time.monotonic()
+        if seconds <= 0:
+            raise BankUnavailable("token: no answer in time")
         form, headers = self._style.request(self._access)
         record = CallRecord(
-            operation="token", request=kept_request("POST", url, headers=headers, form=form)
+            operation="token",
+            request=kept_request("POST", url, headers=headers, form=form),
+            environment=environment,
         )
         with calls.call(record):
             reply = self._http.send("POST", url, seconds=seconds, headers=headers, form=form)
             record.saw(reply)
+            record.response = redacted(reply, self._access.client_secret)
             token = _read_token(reply)
+            record.response = strike_out(record.response, token.value)
             record.outcome = Outcome.TOKEN
             return token
 
@@ -204,4 +257,13 @@ def _read_token(reply: Reply) -> _Token:
         seconds = int(float(lifetime))
     except (TypeError, ValueError, OverflowError):
         seconds = DEFAULT_LIFETIME
-    return _Token(value, max(seconds, 1))
+    return _Token(value, min(max(seconds, 1), LONGEST_LIFETIME))
+
+
+def _locked(handle: int) -> bool:
+    """Whether the lock is ours now."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from webapp.banking.gateway import BankUnreadable
+from webapp.clock import CARACAS
 from webapp.text import is_storable
 
 LONGEST_TEXT = 500
+LONGEST_REFERENCE = 50
 
 
 def text(content: Mapping[str, Any], name: str, *, digits: bool = False) -> str | None:
@@ -29,6 +31,14 @@ def text(content: Mapping[str, Any], name: str, *, digits: bool = False) -> str 
     return value.strip() or None
 
 
+def reference(content: Mapping[str, Any], name: str) -> str | None:
+    """A reference as the bank spells it. Raises BankUnreadable for one that nobody could keep."""
+    written = text(content, name, digits=True)
+    if written is not None and len(written) > LONGEST_REFERENCE:
+        raise BankUnreadable(f"{name} is too long")
+    return written
+
+
 def amount(content: Mapping[str, Any], name: str) -> Decimal | None:
     """A string or a number with at most two places. Raises BankUnreadable for anything else."""
     value = content.get(name)
@@ -44,10 +54,25 @@ def amount(content: Mapping[str, Any], name: str) -> Decimal | None:
 
 
 def day(content: Mapping[str, Any], name: str) -> date | None:
-    """The day of an ISO date or moment. Raises BankUnreadable."""
+    """The day of an ISO date or moment; of a moment with an offset, the day in Caracas.
+
+    Raises BankUnreadable.
+    """
     written = text(content, name)
     if written is None:
         return None
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        return _plain_day(written, name)
+    try:
+        return (moment.astimezone(CARACAS) if moment.tzinfo else moment).date()
+    except OverflowError:
+        raise BankUnreadable(f"{name} cannot be read") from None
+
+
+def _plain_day(written: str, name: str) -> date:
+    """Banks write times in their own ways; the day before them is ISO."""
     try:
         return date.fromisoformat(written[:10])
     except ValueError:

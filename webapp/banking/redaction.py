@@ -74,32 +74,39 @@ def without_secrets(url: str) -> str:
     ).geturl()
 
 
-def redacted(reply: Reply, *, secret: str = "") -> Any:
+def redacted(reply: Reply, secret: str = "") -> Any:
     """The answer as JSON where it is JSON, else its beginning as text; secrets struck out.
 
     `secret` is struck out wherever it stands: a bank's error page may repeat the token it was sent.
     """
     text = reply.body[:MAX_KEPT_CHARACTERS].decode("utf-8", "replace").replace("\x00", "�")
-    if len(secret) >= SHORTEST_SECRET:
-        text = text.replace(secret, STRUCK_OUT)
     if len(reply.body) > MAX_KEPT_CHARACTERS:
-        return {"text": text, "cut": True}
+        return {"text": _without(text, secret), "cut": True}
     try:
-        return strike_out(json.loads(text, parse_float=str, parse_constant=str))
+        return strike_out(json.loads(text, parse_float=str, parse_constant=str), secret)
     except (ValueError, RecursionError):
-        return {"text": text}
+        return {"text": _without(text, secret)}
 
 
-def strike_out(value: Any) -> Any:
-    """The same value with everything that is named like a secret struck out, NUL replaced."""
+def strike_out(value: Any, secret: str = "") -> Any:
+    """The same value with `secret` and everything that is named like a secret struck out, NUL replaced."""
     if isinstance(value, dict):
         return {
-            _storable(name): STRUCK_OUT if name.lower() in SECRET_NAMES else strike_out(item)
+            _storable(_without(name, secret)): STRUCK_OUT
+            if name.lower() in SECRET_NAMES
+            else strike_out(item, secret)
             for name, item in value.items()
         }
     if isinstance(value, list):
-        return [strike_out(item) for item in value]
-    return _storable(value) if isinstance(value, str) else value
+        return [strike_out(item, secret) for item in value]
+    return _storable(_without(value, secret)) if isinstance(value, str) else value
+
+
+def _without(text: str, secret: str) -> str:
+    """The text without the secret, in JSON's other spelling of slashes, too."""
+    if len(secret) < SHORTEST_SECRET:
+        return text
+    return text.replace(secret, STRUCK_OUT).replace(secret.replace("/", r"\/"), STRUCK_OUT)
 
 
 def _storable(text: str) -> str:

@@ -139,7 +139,7 @@ def _ask(asked: Asked, bank: BankConnection, *, patient: bool, probe: bool) -> C
         claim_,
         calls=bank.call_log(asked.row_id),
         seconds=bank.worker_seconds if patient else bank.interactive_seconds,
-        attempts=3 if patient else 1,
+        attempts=min(3, bank.policy.limit) if patient else 1,
     )
     answers.record_answer(
         row_id=asked.row_id,

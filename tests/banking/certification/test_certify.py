@@ -111,7 +111,8 @@ def test_every_case_shows_its_exact_question_and_answer_and_no_secret(terminal: 
     done = terminal.certify(cases(terminal.folder, "A-1,BANESCO,100124000,settled,1240.00,VES"))
     assert done.exit_code == 0, done.output
     token, question = terminal.report()["cases"][0]["exchanges"]
-    assert token["request"]["form"]["client_secret"] == "•••" and token["response"] is None
+    assert token["request"]["form"]["client_secret"] == "•••"
+    assert token["response"]["access_token"] == "•••"
     assert question["request"]["url"] == f"{terminal.sandbox.api_url}/transactions/100124000"
     assert question["request"]["headers"]["Authorization"] == "Bearer •••"
     assert question["response"]["status"] == "approved" and len(question["digest"]) == 64
