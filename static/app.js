@@ -183,7 +183,8 @@
   document.addEventListener("htmx:timeout", () => failed("offline"));
   document.addEventListener("htmx:responseError", (event) => {
     const status = event.detail.xhr.status;
-    failed(status === 401 || status === 403 ? "signed-out" : "failed");
+    const gone = status === 404 || status === 410;
+    failed(gone ? "gone" : status === 401 || status === 403 ? "signed-out" : "failed");
   });
 
   // ---- Filters answer to a choice at once ----

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from flask import Flask, g, json, render_template, request
+from flask import Flask, g, json, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from psycopg2 import errors as pg
@@ -85,6 +85,16 @@ class DomainError(Exception):
         self.problems = list(problems)
         self.extra = dict(extra or {})
         self.headers = dict(headers or {})
+
+
+class StaleForm(DomainError):
+    """A form of another session, or of one that ended."""
+
+    code = "stale_form"
+    sentence = _l(
+        "Este formulario venció o se abrió en otra sesión, y no se guardó nada. "
+        "Vuelva a la página anterior, recárguela y envíelo de nuevo."
+    )
 
 
 class Malformed(DomainError):
@@ -206,6 +216,8 @@ def answer(error: DomainError) -> ResponseReturnValue:
         sentence=str(error.sentence),
         actions=[(_("Ir al inicio"), "/"), (_("Ver los pagos"), "/transactions")],
         request_id=g.get("request_id", ""),
+        # Whoever may not see this page may see no other: at a shared desk somebody else must get in.
+        sign_out_url=url_for("accounts.logout") if error.status == 403 and g.get("actor") else None,
     )
     return body, error.status, error.headers
 
@@ -269,15 +281,7 @@ def init_app(app: Flask) -> None:
 
     @app.errorhandler(CSRFError)
     def stale_form(error: CSRFError) -> ResponseReturnValue:
-        return answer(
-            DomainError(
-                _(
-                    "Este formulario venció o se abrió en otra sesión, y no se guardó nada. "
-                    "Vuelva a la página anterior, recárguela y envíelo de nuevo."
-                ),
-                code="stale_form",
-            )
-        )
+        return answer(StaleForm())
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> ResponseReturnValue:

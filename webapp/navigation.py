@@ -58,7 +58,7 @@ def _menu(actor: Actor, count_for_review: Callable[[], int]) -> list[NavItem]:
             count_for_review,
         ),
         (Permission.ADMIN_ACCESS, _("Usuarios"), "administration.users", "users", None),
-        (Permission.ADMIN_ACCESS, _("Consultas al banco"), "banking.calls", "landmark", None),
+        (Permission.ADMIN_ACCESS, _("Banco"), "banking.calls", "landmark", None),
     ]
     return [
         NavItem(label, url_for(endpoint), icon, request.endpoint == endpoint, count and count())

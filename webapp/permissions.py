@@ -10,6 +10,7 @@ from uuid import UUID
 
 from flask import Flask, current_app, g, request
 from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
 
 from webapp.errors import Forbidden
 from webapp.extensions import csrf
@@ -92,6 +93,8 @@ class Access:
 
     public: bool = False
     permission: Permission | None = None
+    checks_form_token: bool = False
+    """The view does it itself, to show again what was typed into a form of a session that ended."""
 
 
 def public(view: View) -> View:
@@ -104,9 +107,19 @@ def signed_in(view: View) -> View:
     return _declare(view, Access())
 
 
-def requires(permission: Permission) -> Callable[[View], View]:
+def requires(permission: Permission, *, checks_form_token: bool = False) -> Callable[[View], View]:
     """Only holders of the permission may use this route."""
-    return lambda view: _declare(view, Access(permission=permission))
+    access = Access(permission=permission, checks_form_token=checks_form_token)
+    return lambda view: _declare(view, access)
+
+
+def form_is_stale() -> bool:
+    """Is the token of the form that was sent missing, wrong, or another session's?"""
+    try:
+        csrf.protect()
+    except CSRFError:
+        return True
+    return False
 
 
 def _declare(view: View, access: Access) -> View:
@@ -154,6 +167,6 @@ def init_app(app: Flask, *, pages: Gate, api: Gate) -> None:
             return gate.turn_away()
         if access.permission is not None:
             g.actor.require(access.permission)
-        if gate is pages:
+        if gate is pages and not access.checks_form_token:
             csrf.protect()
         return None

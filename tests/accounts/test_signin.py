@@ -249,7 +249,11 @@ def test_a_lost_permission_is_lost_at_once(app: Flask, newcomer: Person):
         text("DELETE FROM user_permissions WHERE user_id = :id"), {"id": newcomer.id}
     )
     db.session.commit()
-    assert browser.get("/transactions").status == 403
+    refused = browser.get("/transactions")
+    assert refused.status == 403
+    assert "Cerrar sesión" in refused.text
+    out = browser._send("post", "/logout", data={"csrf_token": refused.inputs["csrf_token"]})
+    assert out.headers["Location"].startswith("/login")
 
 
 @pytest.mark.parametrize("token", [{}, {"csrf_token": ""}, {"csrf_token": "stale"}])

@@ -186,10 +186,11 @@ def test_the_list_is_cut_into_pages_that_keep_the_filter(app: Flask, cast: Cast,
 def test_a_page_that_there_is_not_is_no_fault(
     app: Flask, cast: Cast, cashier: Browser, number: str
 ):
-    payments.logged(cast.cashier)
+    payment = payments.logged(cast.cashier)
     page = cashier.get(f"{LIST}?page={number}")
     assert page.status == 200
     assert "1 pago" in page.text
+    assert payment.reference in page.text
 
 
 def test_an_empty_house_says_what_to_do(cashier: Browser):

@@ -325,6 +325,29 @@ def test_a_submission_key_that_is_not_ours_is_replaced(cashier: Browser, key: st
     assert len(the_one().submission_key or "") == 32
 
 
+@pytest.mark.parametrize("token", [None, "nonsense"])
+def test_a_form_of_another_session_comes_back_with_what_was_typed(
+    app: Flask, cast: Cast, cashier: Browser, token: str | None
+):
+    typed = {**payments.form(full_name="Luisa Fernanda Ñáñez"), "submission_key": "k" * 32}
+    sent = {**typed, "csrf_token": token} if token else typed
+    refused = Page(cashier._send("post", NEW, data=sent))
+    assert refused.status == 400
+    assert "Su sesión cambió y no se guardó nada" in refused.text
+    assert refused.inputs["full_name"] == "Luisa Fernanda Ñáñez"
+    assert refused.inputs["reference"] == typed["reference"]
+    assert stored() == 0
+    again = {**refused.inputs, **typed, "csrf_token": refused.inputs["csrf_token"]}
+    assert cashier._send("post", NEW, data=again).status_code == 303
+    assert the_one().customer_full_name == "Luisa Fernanda Ñáñez"
+
+
+def test_whoever_is_signed_out_while_typing_comes_back_to_the_form(anyone: Browser):
+    sent = anyone._send("post", NEW, data={}, headers={"Referer": f"http://localhost{NEW}"})
+    assert sent.status_code == 303
+    assert sent.headers["Location"].endswith(f"/login?next={NEW}")
+
+
 def _hidden(browser: Browser) -> dict[str, str]:
     shown = browser.get(NEW).inputs
     return {name: shown[name] for name in ("csrf_token", "submission_key")}

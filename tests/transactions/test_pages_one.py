@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
+from flask import Flask
 
 from tests.support import payments
 from tests.support.background import settle
@@ -13,8 +14,8 @@ from tests.support.bank import FakeGateway, answer, movement
 from tests.support.counting import counted_statements
 from tests.support.pages import Browser, Page
 from tests.support.people import Cast
-from webapp.banking.gateway import BankUnavailable, MovementState
-from webapp.transactions import queries
+from webapp.banking.gateway import BankRefusedUs, BankUnavailable, MovementState
+from webapp.transactions import checking, queries
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
 
@@ -159,6 +160,20 @@ def test_a_silent_bank_says_nothing_about_the_payment(
     part = check(cashier, payment, htmx=True)
     assert "Banesco no respondió. Eso no dice nada sobre este pago" in part.text
     assert payments.reread(payment).status is Status.IN_PROGRESS
+
+
+def test_that_the_bank_refused_us_stays_on_the_page_until_it_answers(
+    app: Flask, cast: Cast, cashier: Browser, bank: FakeGateway
+):
+    payment = payments.logged(cast.cashier)
+    bank.will_answer(BankRefusedUs("HTTP 403"))
+    checking.check(payment.id, bank=app.extensions["bank"])
+    page = cashier.get(f"/transactions/{payment.transaction_id}")
+    assert "Último intento" in page.text
+    assert "es un problema de nuestra conexión, no de este pago" in page.text
+    bank.will_answer(answer())
+    checking.check(payment.id, bank=app.extensions["bank"])
+    assert "Último intento" not in cashier.get(f"/transactions/{payment.transaction_id}").text
 
 
 def test_a_bank_that_is_down_is_said_on_every_page(cast: Cast, cashier: Browser, bank: FakeGateway):

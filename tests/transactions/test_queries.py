@@ -138,8 +138,17 @@ def test_the_queue_shows_the_longest_waiting_first_and_counts_them(cast: Cast):
             answer=answer(movement(payment, amount=Decimal(1))),
             give_up_after=timedelta(hours=72),
         )
-    waiting = [payment.id for payment in queries.waiting_for_review()]
+    waiting = [payment.id for payment, _ in queries.waiting_for_review()]
     assert waiting == [payment.id for payment in reversed(doubtful)]
+    before = queries.waiting_for_review()
+    answers.record_answer(
+        row_id=waiting[0],
+        version=2,
+        answer=answer(movement(doubtful[-1], amount=Decimal(1))),
+        give_up_after=timedelta(hours=72),
+    )
+    # That somebody asked the bank again sends nobody to the end of the queue.
+    assert [since for _, since in queries.waiting_for_review()] == [since for _, since in before]
     service.delete(actor=cast.supervisor.actor, row_id=waiting[0], reason="Error")
     assert queries.count_for_review() == len(queries.waiting_for_review()) == 2
 

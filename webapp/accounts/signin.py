@@ -58,7 +58,7 @@ class PagesGate:
             target = url_for("accounts.login", next=_page_shown())
             return Response(status=401, headers={"HX-Redirect": target})
         reads = request.method in ("GET", "HEAD")
-        wanted = request.full_path.rstrip("?") if reads else ""
+        wanted = request.full_path.rstrip("?") if reads else _page_of(request.referrer)
         target = url_for("accounts.login", next=wanted or None)
         if not reads:
             flash(_("Su sesión terminó y no se guardó nada. Inicie sesión de nuevo."), "info")
@@ -67,8 +67,13 @@ class PagesGate:
 
 def _page_shown() -> str | None:
     """The path of the page from which HTMX asks, where it is one of ours."""
+    return _page_of(request.headers.get("HX-Current-URL"))
+
+
+def _page_of(address: str | None) -> str | None:
+    """The path of an address, where it is one of ours."""
     try:
-        parts = urlsplit(request.headers.get("HX-Current-URL", ""))
+        parts = urlsplit(address or "")
     except ValueError:
         return None
     if parts.netloc != request.host:

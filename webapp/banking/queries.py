@@ -15,6 +15,9 @@ from webapp.errors import NotFound
 from webapp.extensions import db
 
 NEWEST_OF_ONE = 50
+SILENCES = frozenset(
+    {Outcome.UNAVAILABLE, Outcome.RATE_LIMITED, Outcome.UNREADABLE, Outcome.REFUSED}
+)
 RECENT = timedelta(hours=24)
 
 # The calls name payments by their row; people know them by their transaction_id.
@@ -71,6 +74,19 @@ def of_payment(transaction_row: uuid.UUID) -> list[BankCall]:
             .limit(NEWEST_OF_ONE)
         )
     )
+
+
+def last_silence(transaction_row: uuid.UUID) -> tuple[Outcome, datetime] | None:
+    """How and when the bank was silent, where the newest call about a payment ended so."""
+    newest = db.session.execute(
+        select(BankCall.outcome, BankCall.requested_at)
+        .where(BankCall.transaction_id == transaction_row, BankCall.outcome.is_not(None))
+        .order_by(BankCall.requested_at.desc(), BankCall.id.desc())
+        .limit(1)
+    ).first()
+    if newest is None or newest.outcome not in SILENCES:
+        return None
+    return Outcome(newest.outcome), newest.requested_at
 
 
 def page(wanted: CallFilter, *, before: Mark | None, size: int) -> CallPage:

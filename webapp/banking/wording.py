@@ -91,8 +91,8 @@ def trouble(kind: Trouble) -> str:
 def trouble_facts(*, where: str, count: int, last_at: datetime) -> str:
     """Where, how often and when last."""
     return ngettext(
-        "%(where)s: %(num)s vez, el %(when)s.",
-        "%(where)s: %(num)s veces, la última el %(when)s.",
+        "%(where)s: %(num)s vez (%(when)s).",
+        "%(where)s: %(num)s veces (la última, %(when)s).",
         count,
         where=environment(where),
         when=formatting.moment(last_at),

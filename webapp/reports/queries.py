@@ -12,6 +12,7 @@ from webapp import clock
 from webapp.extensions import db
 from webapp.transactions.lifecycle import DECIDABLE, Status
 from webapp.transactions.models import Transaction
+from webapp.transactions.queries import waiting_since
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def today(day: date, *, bank_environment: str) -> Today:
     # Row by row: dict() takes a result, which has keys, for a mapping, and tuples() is deprecated.
     open_counts: dict[Status, int] = {row[0]: row[1] for row in open_rows}
     oldest = db.session.scalar(
-        select(func.min(Transaction.updated_at)).where(alive, Transaction.status.in_(DECIDABLE))
+        select(func.min(waiting_since())).where(alive, Transaction.status.in_(DECIDABLE))
     )
     return Today(
         verified_amount=Decimal(verified[0] or 0),

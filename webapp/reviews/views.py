@@ -47,7 +47,7 @@ def queue() -> ResponseReturnValue:
 def _queue_page(
     *, status: int = 200, failed: dict[str, dict[str, object]] | None = None
 ) -> ResponseReturnValue:
-    items = [_item(transaction) for transaction in queries.waiting_for_review()]
+    items = [_item(transaction, since) for transaction, since in queries.waiting_for_review()]
     response = page_or_part(
         "reviews/queue.html", "reviews/_items.html", items=items, failed=failed or {}
     )
@@ -55,7 +55,7 @@ def _queue_page(
     return response
 
 
-def _item(transaction: Transaction) -> QueueItem:
+def _item(transaction: Transaction, since: datetime) -> QueueItem:
     why_not = rules.why_not_decide(actor(), transaction)
     return QueueItem(
         transaction=transaction,
@@ -65,7 +65,7 @@ def _item(transaction: Transaction) -> QueueItem:
         review_url=url_for(
             "reviews.decide", transaction_id=transaction.transaction_id, back="queue"
         ),
-        waiting_since=transaction.updated_at,
+        waiting_since=since,
         movements=len(presenting.choices(transaction)),
     )
 

@@ -306,16 +306,33 @@ def lock_tails(tails: Collection[str]) -> None:
         )
 
 
-def waiting_for_review() -> list[Transaction]:
-    """What a supervisor must decide, the longest waiting first (at most 200)."""
-    return list(
-        db.session.scalars(
-            alive()
-            .where(Transaction.status.in_(DECIDABLE))
-            .order_by(Transaction.updated_at, Transaction.id)
-            .limit(200)
+def waiting_since() -> ColumnElement[datetime]:
+    """Since when a payment has been waiting for a supervisor; that the bank was asked again changes nothing."""
+    before = TransactionEvent.old_status
+    came = (
+        select(func.max(TransactionEvent.created_at))
+        .where(
+            TransactionEvent.transaction_id == Transaction.id,
+            TransactionEvent.new_status.in_(DECIDABLE),
+            or_(before.is_(None), before.not_in(DECIDABLE)),
         )
+        .correlate(Transaction)
+        .scalar_subquery()
     )
+    return func.coalesce(came, Transaction.updated_at)
+
+
+def waiting_for_review() -> list[tuple[Transaction, datetime]]:
+    """What a supervisor must decide and since when, the longest waiting first (at most 200)."""
+    since = waiting_since().label("since")
+    rows = db.session.execute(
+        alive()
+        .add_columns(since)
+        .where(Transaction.status.in_(DECIDABLE))
+        .order_by(since, Transaction.id)
+        .limit(200)
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def count_for_review() -> int:

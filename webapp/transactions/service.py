@@ -40,7 +40,7 @@ class ReferenceTaken(Conflict):
     def __init__(self, holder: Transaction) -> None:
         super().__init__(
             _(
-                "Esta referencia ya está registrada: pago %(id)s, de %(who)s, el %(when)s.",
+                "Esta referencia ya está registrada: pago %(id)s, de %(who)s (%(when)s).",
                 id=holder.transaction_id,
                 who=holder.creator.full_name if holder.creator else "—",
                 when=formatting.moment(holder.created_at),
@@ -299,7 +299,7 @@ def _not_decidable(transaction: Transaction) -> str:
     )
     who = last.actor.full_name if last and last.actor else _("el sistema")
     return _(
-        "Este pago ya fue decidido: %(who)s, el %(when)s.",
+        "Este pago ya fue decidido: %(who)s (%(when)s).",
         who=who,
         when=formatting.moment(last.created_at if last else transaction.updated_at),
     )

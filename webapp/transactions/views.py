@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as NotYet
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,7 +28,7 @@ from webapp.banking.connection import BankConnection
 from webapp.banking.presenting import ShownCall
 from webapp.errors import Conflict, Invalid
 from webapp.extensions import bank_pool, db
-from webapp.permissions import Permission, actor, requires
+from webapp.permissions import Permission, actor, form_is_stale, requires
 from webapp.transactions import checking, presenting, queries, rules, service, wording
 from webapp.transactions.checking import CheckOutcome, CheckResult
 from webapp.transactions.forms import FilterForm, PaymentForm, ReasonForm, declared
@@ -65,6 +66,8 @@ def index() -> ResponseReturnValue:
     number = max(request.args.get("page", 1, type=int), 1)
     wanted = filters.wanted() if valid else Filter()
     page = queries.page(wanted, number=min(number, 100_000), size=PAGE_SIZE)
+    if page.total and not page.items:
+        page = queries.page(wanted, number=page.pages, size=PAGE_SIZE)  # the last one there is
     if not valid:
         page = queries.Page(items=[], total=0, number=1, size=PAGE_SIZE)
     polling = any(row.status is Status.IN_PROGRESS for row in page.items)
@@ -93,12 +96,14 @@ def _page_url(number: int) -> str:
 
 
 @bp.route("/new", methods=["GET", "POST"])
-@requires(Permission.TRANSACTION_CREATE)
+@requires(Permission.TRANSACTION_CREATE, checks_form_token=True)
 def new() -> ResponseReturnValue:
     """Log a payment; the bank is asked right after, and nobody waits for it."""
     form = PaymentForm(requirements_of=bank().gateway.requirements)
     if request.method != "POST":
         return _form_page(form)
+    if form_is_stale():
+        return _stale_form_page(form)
     if not form.validate():
         return _form_page(form, status=422)
     try:
@@ -125,6 +130,16 @@ def ask_in_background(transaction: Transaction) -> None:
     """Start asking about a payment that was just logged; if there is no place, the worker does it."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     bank_pool.submit(app, checking.check, transaction.id, bank=bank())
+
+
+def _stale_form_page(
+    form: PaymentForm, *, editing: Transaction | None = None
+) -> ResponseReturnValue:
+    """What was typed, to be sent again from the session that is open now."""
+    form.form_errors.append(
+        _("Su sesión cambió y no se guardó nada. Revise lo que escribió y guarde de nuevo.")
+    )
+    return _form_page(form, status=400, editing=editing)
 
 
 def _form_page(
@@ -182,9 +197,16 @@ def show_page(
         review_url=url_for("reviews.decide", transaction_id=transaction.transaction_id),
         polling=transaction.status is Status.IN_PROGRESS,
         bank_calls=_bank_calls(transaction),
+        silence=None if result or transaction.is_final else _silence(transaction),
     )
     response.status_code = status
     return response
+
+
+def _silence(transaction: Transaction) -> tuple[datetime, str] | None:
+    """When the last question about this payment came to nothing, and whose fault that was."""
+    last = bank_queries.last_silence(transaction.id)
+    return (last[1], str(wording.SILENCES[last[0]])) if last else None
 
 
 def _bank_calls(transaction: Transaction) -> list[ShownCall] | None:
@@ -211,6 +233,7 @@ def _check_state(transaction: Transaction, result: CheckResult | None) -> dict[s
         "url": url_of(transaction, "check"),
         "allowed": wait == 0 and not busy and not _missing(transaction),
         "wait_seconds": wait,
+        "incomplete": bool(_missing(transaction)),
         "sentence": _check_sentence(transaction, result, wait=wait, busy=busy),
     }
 
@@ -285,7 +308,7 @@ def _check_message(transaction: Transaction, result: CheckResult) -> str:
 
 
 @bp.route("/<transaction_id>/edit", methods=["GET", "POST"])
-@requires(Permission.TRANSACTION_READ)
+@requires(Permission.TRANSACTION_READ, checks_form_token=True)
 def edit(transaction_id: str) -> ResponseReturnValue:
     """Correct what was declared; the bank is asked anew."""
     transaction = queries.find(transaction_id)
@@ -296,6 +319,8 @@ def edit(transaction_id: str) -> ResponseReturnValue:
     )
     if request.method != "POST":
         return _form_page(form, editing=transaction)
+    if form_is_stale():
+        return _stale_form_page(form, editing=transaction)
     if not form.validate():
         return _form_page(form, status=422, editing=transaction)
     try:
