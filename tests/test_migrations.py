@@ -216,6 +216,23 @@ def test_a_movement_that_pays_in_both_environments_stays_with_the_real_payment(e
         assert connection.execute(query).all() == [("FAC-1", None), ("FAC-2", "one")]
 
 
+def test_what_a_worker_took_out_of_the_queue_for_good_is_due_again(empty: Flask):
+    upgrade(revision="0008")
+    _write_payment()
+    final = text(
+        "INSERT INTO transactions (transaction_id, bank, reference, reference_key, status,"
+        " customer_full_name, customer_name_search, customer_phone, customer_national_id)"
+        " SELECT 'FAC-2', bank, '200000001', '200000001', 'COMPLETED', customer_full_name,"
+        " customer_name_search, customer_phone, customer_national_id FROM transactions"
+    )
+    with db.engine.begin() as connection:
+        connection.execute(final)
+    upgrade(revision="0009")
+    query = text("SELECT transaction_id FROM transactions WHERE next_check_at <= now()")
+    with db.engine.connect() as connection:
+        assert list(connection.scalars(query)) == ["FAC-1"]
+
+
 def _trail(row_id: uuid.UUID) -> list[tuple[str | None, str]]:
     query = text(
         "SELECT old_status::text, new_status::text FROM transaction_events "

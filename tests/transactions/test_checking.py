@@ -113,8 +113,8 @@ def test_the_claim_of_a_process_that_died_is_taken_again_after_the_lease(
     cast: Cast, bank, connection
 ):
     payment = payments.logged(cast.cashier)
-    checking.claim_due(lease=LEASE)
-    assert checking.claim_due(lease=LEASE) is None
+    checking.claim_due(lease=LEASE, bank_environment="qa")
+    assert checking.claim_due(lease=LEASE, bank_environment="qa") is None
     db.session.execute(
         update(Transaction).values(checking_until=clock.now() - timedelta(seconds=1))
     )
@@ -269,7 +269,7 @@ def test_the_worker_takes_the_longest_overdue_first_and_nobody_takes_one_twice(
     app: Flask, cast: Cast
 ):
     made = [payments.logged(cast.cashier) for _ in range(6)]
-    results = together(app, [lambda: checking.claim_due(lease=LEASE)] * 8)
+    results = together(app, [lambda: checking.claim_due(lease=LEASE, bank_environment="qa")] * 8)
     taken = [result.row_id for result in results if isinstance(result, checking.Asked)]
     assert sorted(taken) == sorted(payment.id for payment in made)
     assert results.count(None) == 2
@@ -281,9 +281,9 @@ def test_a_worker_skips_what_another_is_taking_at_this_moment(app: Flask, cast: 
         another.execute(
             text("SELECT 1 FROM transactions WHERE id = :id FOR UPDATE"), {"id": first.id}
         )
-        asked = checking.claim_due(lease=LEASE)
+        asked = checking.claim_due(lease=LEASE, bank_environment="qa")
         assert asked is not None and asked.row_id == second.id
-        assert checking.claim_due(lease=LEASE) is None
+        assert checking.claim_due(lease=LEASE, bank_environment="qa") is None
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,13 @@ def production(app: Flask, bank: FakeGateway, monkeypatch: pytest.MonkeyPatch) -
     return real
 
 
+@pytest.fixture
+def connection_to_qa(app: Flask, bank: FakeGateway) -> BankConnection:
+    """The same fake bank, as its test environment."""
+    inside: BankConnection = app.extensions["bank"]
+    return replace(inside, policy=replace(inside.policy, environment="qa"))
+
+
 def test_what_a_cashier_and_a_program_log_is_marked_with_the_bank_in_force(
     app: Flask, cast: Cast, cashier: Browser, production: BankConnection
 ):
@@ -163,9 +170,54 @@ def test_the_real_bank_is_never_asked_about_a_trial_payment(
     app: Flask, cast: Cast, bank: FakeGateway, production: BankConnection
 ):
     trial = payments.logged(cast.cashier)
-    assert checking.check_due(bank=production)
     assert not checking.check_due(bank=production)
     result = checking.check(trial.id, bank=production, probe=True)
     assert result.outcome is CheckOutcome.NOT_CHECKABLE
     assert bank.claims == []
     assert payments.reread(trial).status is Status.IN_PROGRESS
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_worker_with_the_wrong_environment_leaves_the_queue_as_it_is(
+    app: Flask,
+    cast: Cast,
+    bank: FakeGateway,
+    production: BankConnection,
+    connection_to_qa: BankConnection,
+    by_hand: bool,
+):
+    waiting = [payments.logged(cast.cashier) for _ in range(3)]
+    due_at = [row.next_check_at for row in waiting]
+    while checking.check_due(bank=production):
+        pass
+    if by_hand:
+        for row in waiting:
+            checking.check(row.id, bank=production)
+    left = [payments.reread(row) for row in waiting]
+    assert [row.next_check_at for row in left] == due_at
+    assert [row.checking_until for row in left] == [None] * 3
+    assert bank.claims == []
+    while checking.check_due(bank=connection_to_qa):
+        pass
+    assert [claim.reference for claim in bank.claims] == [row.reference for row in waiting]
+
+
+def test_what_waits_for_the_other_environment_costs_a_worker_nothing(app: Flask, cast: Cast):
+    """A backlog of QA stays due for good once production is in force."""
+    db.session.execute(
+        text(
+            "INSERT INTO transactions (transaction_id, bank, reference, reference_key,"
+            " customer_full_name, customer_name_search, customer_phone, customer_national_id,"
+            " next_check_at) SELECT 'Q-' || n, 'BANESCO', n::text, n::text, 'Rosa', 'rosa',"
+            " '04141234567', 'V9876543', now() - interval '1 day'"
+            " FROM generate_series(200000001, 200003000) n"
+        )
+    )
+    db.session.execute(text("ANALYZE transactions"))
+    due = queries.due(clock.now(), bank_environment="production").limit(1)
+    statement = due.compile(db.engine, compile_kwargs={"literal_binds": True})
+    plan = "\n".join(db.session.scalars(text(f"EXPLAIN {statement}")))
+    db.session.rollback()
+    assert "ix_transactions_due" in plan, plan
+    assert "Index Cond: (((bank_environment)::text = 'production'::text)" in plan, plan
+    assert "Sort" not in plan, plan

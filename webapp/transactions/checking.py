@@ -88,10 +88,11 @@ def claim(row_id: uuid.UUID, *, lease: timedelta) -> Asked | CheckResult:
     return _take(transaction, now, lease)
 
 
-def claim_due(*, lease: timedelta) -> Asked | None:
-    """Take the payment that is longest overdue and that no other worker is taking."""
+def claim_due(*, lease: timedelta, bank_environment: str) -> Asked | None:
+    """Take the payment of this environment that is longest overdue and that no other worker is taking."""
     now = clock.now()
-    transaction = db.session.scalar(queries.due(now).limit(1).with_for_update(skip_locked=True))
+    due = queries.due(now, bank_environment=bank_environment)
+    transaction = db.session.scalar(due.limit(1).with_for_update(skip_locked=True))
     if transaction is None:
         db.session.rollback()
         return None
@@ -127,13 +128,14 @@ def ask(asked: Asked, *, bank: BankConnection, patient: bool, probe: bool) -> Ch
 
 
 def _ask(asked: Asked, bank: BankConnection, *, patient: bool, probe: bool) -> CheckResult:
-    if not probe and not health.may_ask(bank.policy.environment):
-        return _postponed(asked, clock.now() + health.PROBE_EVERY)
     transaction = queries.by_id(asked.row_id)
     if transaction.bank_environment != bank.policy.environment:
-        _put_back(asked, None)  # a make-believe payment is never asked about at the real bank
+        # A make-believe payment is never asked about at the real bank; it stays due at its own.
+        _put_back(asked, transaction.next_check_at)
         return CheckResult(CheckOutcome.NOT_CHECKABLE)
     claim_ = transaction.as_claim()
+    if not probe and not health.may_ask(bank.policy.environment):
+        return _postponed(asked, clock.now() + health.PROBE_EVERY)
     db.session.rollback()  # no unit of work stays open while we talk to the bank
     answer = bank.gateway.ask(
         claim_,
@@ -181,7 +183,7 @@ def _postponed(
 
 
 def _put_back(asked: Asked, next_at: datetime | None) -> None:
-    """Give the claim back; a payment in process is due again at `next_at`, or not by itself."""
+    """Give the claim back; a payment in process is due again at `next_at`."""
     db.session.rollback()
     try:
         transaction = queries.locked(asked.row_id)
@@ -206,7 +208,7 @@ def check_due(*, bank: BankConnection) -> bool:
     """
     if not health.may_ask(bank.policy.environment):
         return False
-    asked = claim_due(lease=_lease(bank))
+    asked = claim_due(lease=_lease(bank), bank_environment=bank.policy.environment)
     if asked is None:
         return False
     ask(asked, bank=bank, patient=True, probe=True)

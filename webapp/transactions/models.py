@@ -81,6 +81,7 @@ class Transaction(Base):
         ),
         Index(
             "ix_transactions_due",
+            "bank_environment",
             "next_check_at",
             postgresql_where=text("next_check_at IS NOT NULL AND deleted_at IS NULL"),
         ),

@@ -347,12 +347,13 @@ def count_for_review() -> int:
     )
 
 
-def due(now: datetime) -> Select[Transaction]:
-    """What the worker should ask about, the longest overdue first."""
+def due(now: datetime, *, bank_environment: str) -> Select[Transaction]:
+    """What the worker should ask one environment of the bank about, the longest overdue first."""
     return (
         select(Transaction)
         .where(
             Transaction.deleted_at.is_(None),
+            Transaction.bank_environment == bank_environment,
             Transaction.next_check_at <= now,
             or_(Transaction.checking_until.is_(None), Transaction.checking_until <= now),
         )
