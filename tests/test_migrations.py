@@ -233,6 +233,25 @@ def test_what_a_worker_took_out_of_the_queue_for_good_is_due_again(empty: Flask)
         assert list(connection.scalars(query)) == ["FAC-1"]
 
 
+def test_calls_of_before_are_about_no_subject_and_stay_as_they_are(empty: Flask):
+    upgrade(revision="0009")
+    with db.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO bank_calls (environment, dialect, operation, request, gives_up_at,"
+                " completed_at) VALUES ('qa', 'status', 'transaction', '{}', now(), now())"
+            )
+        )
+    query = "SELECT count(*) FROM bank_calls"
+    for step, asked in ((upgrade, f"{query} WHERE subject IS NULL"), (downgrade, query)):
+        step(revision="0010" if step is upgrade else "0009")
+        with db.engine.connect() as connection:
+            assert connection.scalar(text(asked)) == 1
+    upgrade(revision="0010")
+    with pytest.raises(IntegrityError, match="append-only"), db.engine.begin() as connection:
+        connection.execute(text("UPDATE bank_calls SET subject = 'one'"))
+
+
 def _trail(row_id: uuid.UUID) -> list[tuple[str | None, str]]:
     query = text(
         "SELECT old_status::text, new_status::text FROM transaction_events "

@@ -29,6 +29,7 @@ from webapp.banking.gateway import (
     Claim,
     MovementState,
     Outcome,
+    TransactionType,
 )
 from webapp.banking.sandbox.failures import Failure, Mode
 from webapp.banking.sandbox.server import SandboxServer
@@ -202,6 +203,16 @@ class GatewayContract(ABC):
             thread.join()
         assert seen == [1] * 8
         assert len(bank.calls("token")) == 1
+
+    def test_what_is_asked_about_has_one_name_over_all_payments(self, bank, gateway):
+        claim = self.paid(bank)
+        commission = replace(claim, transaction_type=TransactionType.COMMISSION)
+        assert gateway.subject(claim)
+        assert (
+            gateway.subject(claim) == gateway.subject(replace(claim)) == gateway.subject(commission)
+        )
+        other = replace(claim, reference=f"{int(claim.reference) + 1:0{len(claim.reference)}}")
+        assert gateway.subject(other) != gateway.subject(claim)
 
     @pytest.mark.parametrize("kind", BankType)
     def test_it_declares_what_a_payment_of_each_kind_needs(self, gateway, kind):

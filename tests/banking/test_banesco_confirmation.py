@@ -25,6 +25,7 @@ from webapp.banking.gateway import (
     ClaimIncomplete,
     MovementState,
     Outcome,
+    TransactionType,
 )
 
 DAY = date(2026, 11, 24)
@@ -318,6 +319,23 @@ def test_only_what_a_repeat_can_cure_is_repeated(bank, ask, calls, code, cured):
         answer = None
     assert bool(answer and answer.movements) is cured
     assert len(calls.of("transaction")) == (2 if cured else 1)
+
+
+@pytest.mark.parametrize("claim", [MOBILE, BANESCO, OTHER_BANK])
+def test_claims_that_the_bank_is_asked_the_same_about_are_one_subject(tmp_path, claim):
+    subject = confirmation(tmp_path).subject
+    unasked = {"amount": Decimal(1), "own_key": "FAC-1", "national_id": "V9876543"}
+    kind = {"transaction_type": TransactionType.COMMISSION}
+    assert subject(replace(claim, **unasked, **kind)) == subject(claim)
+    assert subject(replace(claim, reference="000123456788")) != subject(claim)
+
+
+def test_a_reference_of_which_only_the_tail_is_asked_is_one_subject_with_it(tmp_path):
+    subject = confirmation(tmp_path).subject
+    assert subject(replace(MOBILE, reference="456789")) == subject(MOBILE)
+    assert subject(replace(BANESCO, reference="456789")) != subject(BANESCO)
+    others = [MOBILE, BANESCO, OTHER_BANK, replace(MOBILE, phone="04121234567")]
+    assert len({subject(claim) for claim in others}) == len(others)
 
 
 def test_a_statement_is_asked_for_in_parts_of_at_most_thirty_days(bank, calls, tmp_path):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 import responses
@@ -14,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.support import payments
 from tests.support.banesco import API_URL, AUTH_URL, SECRET, connection
+from tests.support.calls import pass_time
 from tests.support.people import Cast
 from tests.support.threads import together
 from webapp import clock
@@ -33,33 +35,28 @@ from webapp.transactions.checking import CheckOutcome
 POLICY = CallPolicy(environment="qa", dialect="status", limit=2, timeout=30)
 
 
+def about(row_id: uuid.UUID) -> str:
+    """What the bank is asked about for a payment of these tests."""
+    return f"question-{row_id}"
+
+
+def allowed_at(row_id: uuid.UUID) -> datetime | None:
+    return next_allowed_at(POLICY.digest(about(row_id)), limit=2)
+
+
 def make_call(
-    row_id: uuid.UUID | None, *, operation: str = "transaction", limit: int = 2, timeout: float = 30
+    row_id: uuid.UUID, *, operation: str = "transaction", limit: int = 2, timeout: float = 30
 ) -> str:
     """One call that finds nothing; `sent` if it was allowed."""
     policy = CallPolicy(environment="qa", dialect="status", limit=limit, timeout=timeout)
     record = CallRecord(operation=operation, request={"n": 1})
-    with DatabaseCallLog(policy, row_id).call(record):
+    with DatabaseCallLog(policy, about(row_id), row_id).call(record):
         record.outcome = Outcome.NOT_FOUND
     return "sent"
 
 
 def all_calls() -> list[BankCall]:
     return list(db.session.scalars(select(BankCall).order_by(BankCall.requested_at)))
-
-
-def make_older(seconds: int) -> None:
-    """Let time pass for the calls of the table."""
-    db.session.execute(text("ALTER TABLE bank_calls DISABLE TRIGGER USER"))
-    db.session.execute(
-        text(
-            "UPDATE bank_calls SET requested_at = requested_at - :s, gives_up_at = gives_up_at - :s,"
-            " completed_at = completed_at - :s"
-        ),
-        {"s": timedelta(seconds=seconds)},
-    )
-    db.session.execute(text("ALTER TABLE bank_calls ENABLE TRIGGER USER"))
-    db.session.commit()
 
 
 @pytest.fixture
@@ -83,7 +80,7 @@ def test_one_payments_calls_do_not_hold_up_anothers(app: Flask, cast: Cast, row_
 def test_token_calls_do_not_count(app: Flask, row_id):
     for _ in range(5):
         make_call(row_id, operation="token")
-    assert next_allowed_at(row_id, limit=2) is None
+    assert allowed_at(row_id) is None
     assert make_call(row_id) == make_call(row_id) == "sent"
 
 
@@ -103,8 +100,8 @@ def test_a_refused_call_says_from_when_on_it_may_be_made_and_leaves_no_row(app: 
 def test_the_window_is_60_seconds_and_a_margin_for_the_banks_clock(app, row_id, passed, allowed):
     make_call(row_id)
     make_call(row_id)
-    make_older(passed)
-    assert (next_allowed_at(row_id, limit=2) is None) is allowed
+    pass_time(passed)
+    assert (allowed_at(row_id) is None) is allowed
 
 
 def test_a_call_counts_from_its_end_because_it_may_have_arrived_until_then(app: Flask, row_id):
@@ -122,6 +119,7 @@ def test_a_call_whose_process_died_counts_from_the_latest_moment_it_could_arrive
     db.session.add(
         BankCall(
             transaction_id=row_id,
+            subject=POLICY.digest(about(row_id)),
             environment="qa",
             dialect="status",
             operation="transaction",
@@ -133,8 +131,37 @@ def test_a_call_whose_process_died_counts_from_the_latest_moment_it_could_arrive
     db.session.commit()
     with pytest.raises(CallNotAllowed):
         make_call(row_id, limit=1)
-    make_older(20)
+    pass_time(20)
     assert make_call(row_id, limit=1) == "sent"
+
+
+def test_calls_about_one_subject_count_together_whichever_payments_they_are_for(
+    app: Flask, cast: Cast, row_id
+):
+    another = payments.logged(cast.cashier).id
+
+    def ask(payment: uuid.UUID | None) -> str:
+        record = CallRecord(
+            operation="certification" if payment is None else "transaction", request={}
+        )
+        with DatabaseCallLog(POLICY, "100000001", payment).call(record):
+            return "sent"
+
+    results = together(app, [lambda: ask(row_id), lambda: ask(another), lambda: ask(None)] * 3)
+    assert results.count("sent") == 2
+    assert {row.subject for row in all_calls()} == {POLICY.digest("100000001")}
+
+
+def test_environments_and_dialects_are_asked_different_things():
+    others = [replace(POLICY, environment="production"), replace(POLICY, dialect="confirmation")]
+    digests = {policy.digest("100000001") for policy in (POLICY, *others)}
+    assert len(digests) == 3 and {len(digest) for digest in digests} == {64}
+
+
+@pytest.mark.parametrize("operation", ["token", "certification_token"])
+def test_a_token_is_about_no_subject(app: Flask, row_id, operation):
+    make_call(row_id, operation=operation)
+    assert [row.subject for row in all_calls()] == [None]
 
 
 def test_another_limit_is_kept_as_well(app: Flask, row_id):
@@ -144,7 +171,7 @@ def test_another_limit_is_kept_as_well(app: Flask, row_id):
 
 def test_a_finished_call_holds_the_evidence(app: Flask, row_id):
     record = CallRecord(operation="transaction", request={"url": "https://bank.test/1"})
-    with DatabaseCallLog(POLICY, row_id).call(record):
+    with DatabaseCallLog(POLICY, about(row_id), row_id).call(record):
         record.outcome, record.http_status = Outcome.FOUND, 200
         record.response, record.bank_code = {"status": "approved"}, "approved"
     (row,) = all_calls()
@@ -166,7 +193,9 @@ def test_a_finished_call_holds_the_evidence(app: Flask, row_id):
 def test_a_failed_call_is_finished_too(app: Flask, row_id, error, outcome, detail):
     with (
         pytest.raises(type(error)),
-        DatabaseCallLog(POLICY, row_id).call(CallRecord(operation="transaction", request={})),
+        DatabaseCallLog(POLICY, about(row_id), row_id).call(
+            CallRecord(operation="transaction", request={})
+        ),
     ):
         raise error
     (row,) = all_calls()
@@ -175,7 +204,9 @@ def test_a_failed_call_is_finished_too(app: Flask, row_id, error, outcome, detai
 
 
 def test_a_call_that_is_under_way_is_written_before_it_is_made(app: Flask, row_id):
-    with DatabaseCallLog(POLICY, row_id).call(CallRecord(operation="transaction", request={})):
+    with DatabaseCallLog(POLICY, about(row_id), row_id).call(
+        CallRecord(operation="transaction", request={})
+    ):
         (row,) = all_calls()
         assert row.completed_at is None and row.outcome is None
         assert row.gives_up_at > row.requested_at

@@ -65,6 +65,9 @@ class FakeGateway:
     def requirements(self, bank: BankType, payer_bank: str | None = None) -> Requirements:
         return Requirements(reference_digits=(9, 9))
 
+    def subject(self, claim: Claim) -> str:
+        return claim.own_key or claim.reference
+
     def ask(self, claim: Claim, *, calls: CallLog, seconds: float, attempts: int) -> BankAnswer:
         record = CallRecord(operation="transaction", request={"reference": claim.reference})
         with calls.call(record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -23,6 +24,7 @@ from webapp.banking.gateway import (
     BankUnreadable,
     CallNotAllowed,
     Outcome,
+    TransactionType,
 )
 from webapp.banking.models import BankCall
 from webapp.errors import NotFound
@@ -94,6 +96,53 @@ def test_the_third_call_in_a_minute_waits_and_the_worker_knows_until_when(
     assert (after.next_check_at, after.checking_until) == (result.next_at, None)
     assert 0 < checking.waiting_seconds(payment, bank=connection) <= 63
     assert len(bank.claims) == 2
+
+
+def test_a_reference_that_is_logged_again_does_not_begin_a_new_count(cast: Cast, bank, connection):
+    reference = payments.new_reference()
+    for _ in range(2):
+        payment = payments.logged(cast.cashier, reference=reference)
+        checking.check(payment.id, bank=connection)
+        service.delete(actor=cast.supervisor.actor, row_id=payment.id, reason="Error")
+    again = payments.logged(cast.cashier, reference=reference)
+    assert 0 < checking.waiting_seconds(again, bank=connection) <= 63
+    assert checking.check(again.id, bank=connection).outcome is CheckOutcome.WAIT
+    assert len(bank.claims) == 2
+
+
+@pytest.mark.parametrize("by", ["its kind", "its own key"])
+def test_two_payments_that_are_one_question_at_the_bank_share_its_limit(
+    cast: Cast, bank, connection, by
+):
+    reference = payments.new_reference()
+    first = payments.logged(cast.cashier, reference=reference)
+    if by == "its kind":
+        other = {"reference": reference, "transaction_type": TransactionType.COMMISSION}
+        second = payments.logged(cast.cashier, **other)
+    else:
+        second = payments.logged(cast.cashier, transaction_id=reference)
+    outcomes = [checking.check(row.id, bank=connection).outcome for row in [first, second] * 2]
+    assert outcomes == [CheckOutcome.ANSWERED] * 2 + [CheckOutcome.WAIT] * 2
+    waits = [checking.waiting_seconds(row, bank=connection) for row in (first, second)]
+    assert min(waits) > 0 and max(waits) - min(waits) <= 1
+    result = checking.check(second.id, bank=connection)
+    assert result.next_at == checking.check(first.id, bank=connection).next_at
+    assert len(bank.claims) == 2
+
+
+def test_a_payment_that_is_corrected_into_another_question_may_be_asked_about_at_once(
+    cast: Cast, bank, connection
+):
+    payment = payments.logged(cast.cashier)
+    for _ in range(2):
+        checking.check(payment.id, bank=connection)
+    assert checking.waiting_seconds(payment, bank=connection) > 0
+    changed = replace(details_of(payment), reference=payments.new_reference())
+    corrected = service.correct(
+        actor=cast.cashier.actor, row_id=payment.id, version=None, details=changed
+    )
+    assert checking.waiting_seconds(corrected, bank=connection) == 0
+    assert checking.check(payment.id, bank=connection).outcome is CheckOutcome.ANSWERED
 
 
 def test_while_somebody_asks_another_is_told_that_it_is_busy(cast: Cast, bank, connection):

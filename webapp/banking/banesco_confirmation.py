@@ -5,6 +5,7 @@ The bank never compares the amount and never names the payer: it lists what it h
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -84,6 +85,10 @@ class BanescoConfirmation:
             receiving_account=True,
         )
 
+    def subject(self, claim: Claim) -> str:
+        """The fields of the claim's search."""
+        return _subject(search_for(claim, self._account))
+
     def ask(self, claim: Claim, *, calls: CallLog, seconds: float, attempts: int) -> BankAnswer:
         """Search for the claim's movements.
 
@@ -145,6 +150,10 @@ class BanescoConfirmation:
                 "transaction": dict(search),
             }
         }
+
+
+def _subject(search: Mapping[str, str]) -> str:
+    return json.dumps(search, sort_keys=True)
 
 
 def search_for(claim: Claim, account: str) -> dict[str, str]:

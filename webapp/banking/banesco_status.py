@@ -47,12 +47,16 @@ class BanescoStatus:
         """Nine digits, whatever the kind; the bank finds a movement by them alone."""
         return Requirements(reference_digits=(9, 9))
 
+    def subject(self, claim: Claim) -> str:
+        """The key at the bank: the caller's own, or the reference, whatever kind of movement is meant."""
+        return claim.own_key or claim.reference
+
     def ask(self, claim: Claim, *, calls: CallLog, seconds: float, attempts: int) -> BankAnswer:
         """Ask by the caller's own key, or by the reference.
 
         Raises BankError where the bank said nothing about the payment, CallNotAllowed by our limit.
         """
-        key = quote(claim.own_key or claim.reference, safe="")
+        key = quote(self.subject(claim), safe="")
         question = Question(
             method="GET",
             url=f"{self._api_url}/transactions/{key}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import uuid
 from collections.abc import Iterator
@@ -20,28 +21,39 @@ from webapp.observability import BANESCO_API_CALLS
 WINDOW = timedelta(seconds=60)
 MARGIN = timedelta(seconds=2)
 """Added to the window: the bank counts arrivals, and its clock is not ours."""
+UNCOUNTED = frozenset({"token", "certification_token"})
+"""Operations that ask about no transaction."""
 
 
 @dataclass(frozen=True)
 class CallPolicy:
-    """Under which name calls are kept, and how many a transaction may cause."""
+    """Under which name calls are kept, and how often the bank may be asked the same."""
 
     environment: str
     dialect: str
     limit: int
-    """Calls in any 60 s for one transaction."""
+    """Calls in any 60 s about one transaction of the bank."""
     timeout: float
     """Seconds after which a call that was begun can no longer reach the bank."""
 
+    def digest(self, subject: str) -> str:
+        """What a gateway's subject is counted under (`bank_calls.subject`), over all payments."""
+        named = "\n".join((self.environment, self.dialect, subject))
+        return hashlib.sha256(named.encode()).hexdigest()
+
 
 class DatabaseCallLog:
-    """Writes the calls made for one transaction into `bank_calls`; token calls stand beside them.
+    """Writes the calls about one subject into `bank_calls`; token calls stand beside them.
 
+    `subject` is the gateway's; `transaction_id` the row of the payment that they are made for, if any.
     It commits on its own, so it must be used with no unit of work open.
     """
 
-    def __init__(self, policy: CallPolicy, transaction_id: uuid.UUID | None) -> None:
+    def __init__(
+        self, policy: CallPolicy, subject: str, transaction_id: uuid.UUID | None = None
+    ) -> None:
         self._policy = policy
+        self._subject = policy.digest(subject)
         self._transaction_id = transaction_id
 
     @contextmanager
@@ -62,20 +74,21 @@ class DatabaseCallLog:
             self._complete(row_id, record)
 
     def _reserve(self, record: CallRecord) -> uuid.UUID:
-        counted = record.operation != "token"
-        if counted and self._transaction_id is not None:
+        counted = record.operation not in UNCOUNTED
+        if counted:
             # One at a time may count and add, over all processes and machines.
             db.session.execute(
                 text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 7))"),
-                {"key": f"bank-calls:{self._transaction_id}"},
+                {"key": f"bank-calls:{self._subject}"},
             )
-            allowed_at = next_allowed_at(self._transaction_id, limit=self._policy.limit)
+            allowed_at = next_allowed_at(self._subject, limit=self._policy.limit)
             if allowed_at is not None:
                 db.session.rollback()
                 raise CallNotAllowed(allowed_at)
         row = BankCall(
             id=uuid.uuid4(),
             transaction_id=self._transaction_id,
+            subject=self._subject if counted else None,
             environment=record.environment or self._policy.environment,
             dialect=self._policy.dialect,
             operation=record.operation,
@@ -107,8 +120,8 @@ class DatabaseCallLog:
         BANESCO_API_CALLS.labels(outcome.value, record.operation).inc()
 
 
-def next_allowed_at(transaction_id: uuid.UUID, *, limit: int) -> datetime | None:
-    """When the next call for this transaction may be made; None where it may be made now.
+def next_allowed_at(subject: str, *, limit: int) -> datetime | None:
+    """When the next call about this subject (a policy's digest) may be made; None where it may be made now.
 
     A call may have reached the bank at any moment until it was completed, so it counts from then.
     """
@@ -116,8 +129,7 @@ def next_allowed_at(transaction_id: uuid.UUID, *, limit: int) -> datetime | None
     counting = (
         select(last_possible_arrival + WINDOW + MARGIN)
         .where(
-            BankCall.transaction_id == transaction_id,
-            BankCall.operation != "token",
+            BankCall.subject == subject,
             BankCall.requested_at > func.clock_timestamp() - timedelta(minutes=10),
             last_possible_arrival > func.clock_timestamp() - WINDOW - MARGIN,
         )

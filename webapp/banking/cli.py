@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,11 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from webapp import clock
-from webapp.banking.calls import DatabaseCallLog
 from webapp.banking.certification import report
 from webapp.banking.certification.cases import CaseFileError, read_cases
-from webapp.banking.certification.run import CaseResult, CollectedCalls, Verdict, run
-from webapp.banking.connection import connect
+from webapp.banking.certification.run import CaseResult, Verdict, run
+from webapp.banking.connection import BankConnection, connect
+from webapp.banking.gateway import Claim
 from webapp.banking.redaction import without_secrets
 from webapp.config import Settings, SettingsError
 from webapp.extensions import db
@@ -73,11 +75,11 @@ def certify(case_file: Path, environment: str, dialect: str | None, folder: Path
         click.echo(f"Error: {problem}", err=True)
         raise SystemExit(COULD_NOT_START) from None
     db.session.rollback()  # the log of calls commits on its own
-    calls = CollectedCalls(DatabaseCallLog(connection.policy, None), connection.policy.limit)
     results = run(
         cases,
         gateway=connection.gateway,
-        calls=calls,
+        log_of=connection.call_log,
+        allowed_at=partial(_allowed_at, connection),
         seconds=settings.banesco_timeout + 5,
         told=_tell,
     )
@@ -86,6 +88,12 @@ def certify(case_file: Path, environment: str, dialect: str | None, folder: Path
     click.echo(f"{passed} of {len(results)} cases pass. Report: {folder / 'report.md'}")
     if passed < len(results):
         raise SystemExit(1)
+
+
+def _allowed_at(connection: BankConnection, claim: Claim) -> datetime | None:
+    moment = connection.next_allowed_at(claim)
+    db.session.rollback()  # nothing stays open while we wait
+    return moment
 
 
 def _tell(result: CaseResult) -> None:

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from webapp.banking.banesco_confirmation import BanescoConfirmation, Device
 from webapp.banking.banesco_status import BanescoStatus
-from webapp.banking.calls import CallPolicy, DatabaseCallLog
+from webapp.banking.calls import CallPolicy, DatabaseCallLog, next_allowed_at
 from webapp.banking.conversation import Conversation
-from webapp.banking.gateway import BankGateway
+from webapp.banking.gateway import BankGateway, Claim
 from webapp.banking.http import BankHttp
 from webapp.banking.oauth import Elsewhere, TokenCache, TokenSource, TokenStyle
 from webapp.clock import DailyWindow
@@ -37,8 +37,14 @@ class BankConnection:
         """Is the bank in its hours of maintenance?"""
         return self.maintenance is not None and self.maintenance.contains(now)
 
-    def call_log(self, transaction_id: uuid.UUID) -> DatabaseCallLog:
-        return DatabaseCallLog(self.policy, transaction_id)
+    def call_log(self, claim: Claim, transaction_id: uuid.UUID | None = None) -> DatabaseCallLog:
+        """Where the calls about a claim are written and counted; `transaction_id` is its payment's row."""
+        return DatabaseCallLog(self.policy, self.gateway.subject(claim), transaction_id)
+
+    def next_allowed_at(self, claim: Claim) -> datetime | None:
+        """When the bank may be asked about a claim again; None where it may be asked now."""
+        subject = self.policy.digest(self.gateway.subject(claim))
+        return next_allowed_at(subject, limit=self.policy.limit)
 
 
 def connect(settings: Settings, cache: TokenCache) -> BankConnection:

@@ -183,7 +183,7 @@ class ClaimIncomplete(Exception):
 
 
 class CallNotAllowed(Exception):
-    """The limit of calls for this transaction is reached; `allowed_at` says until when."""
+    """The limit of calls about this subject is reached; `allowed_at` says until when."""
 
     def __init__(self, allowed_at: datetime) -> None:
         super().__init__("call limit reached")
@@ -238,6 +238,13 @@ class BankGateway(Protocol):
 
     def requirements(self, bank: BankType, payer_bank: str | None = None) -> Requirements:
         """What a payment of this kind, from this bank, must bring."""
+        ...
+
+    def subject(self, claim: Claim) -> str:
+        """What names the claim's question at the bank: the same wherever the bank is asked the same.
+
+        The limit of calls counts by it, whichever payments the questions are asked for.
+        """
         ...
 
     def ask(self, claim: Claim, *, calls: CallLog, seconds: float, attempts: int) -> BankAnswer:

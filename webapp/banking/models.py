@@ -16,12 +16,18 @@ from webapp.database import Base
 class BankCall(Base):
     """One call to the bank: written before it is made, completed when it ended, then unchangeable.
 
-    The limit of calls per transaction counts these rows, so it holds over crashes and machines.
+    The limit of calls counts these rows by their subject, so it holds over crashes and machines.
     """
 
     __tablename__ = "bank_calls"
     __table_args__ = (
         Index("ix_bank_calls_transaction_id_requested_at", "transaction_id", "requested_at"),
+        Index(
+            "ix_bank_calls_subject_requested_at",
+            "subject",
+            "requested_at",
+            postgresql_where=text("subject IS NOT NULL"),
+        ),
         Index("ix_bank_calls_requested_at", "requested_at"),
         Index("ix_bank_calls_environment_requested_at", "environment", "requested_at"),
         Index("ix_bank_calls_operation_requested_at", "operation", "requested_at"),
@@ -32,6 +38,9 @@ class BankCall(Base):
         primary_key=True, default=uuid.uuid4, server_default=text("gen_random_uuid()")
     )
     transaction_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("transactions.id"))
+    """The payment that it was made for; the bank may be asked the same for several."""
+    subject: Mapped[str | None] = mapped_column(String(64))
+    """SHA-256 (hex) of what the bank is asked about; NULL for tokens, and for calls of before it was kept."""
     environment: Mapped[str] = mapped_column(String(20))
     dialect: Mapped[str] = mapped_column(String(20))
     operation: Mapped[str] = mapped_column(String(30))

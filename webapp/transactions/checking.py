@@ -11,7 +11,6 @@ import structlog
 
 from webapp import clock
 from webapp.banking import health
-from webapp.banking.calls import next_allowed_at
 from webapp.banking.connection import BankConnection
 from webapp.banking.gateway import BankError, CallNotAllowed, ClaimIncomplete, Outcome
 from webapp.errors import NotFound
@@ -139,7 +138,7 @@ def _ask(asked: Asked, bank: BankConnection, *, patient: bool, probe: bool) -> C
     db.session.rollback()  # no unit of work stays open while we talk to the bank
     answer = bank.gateway.ask(
         claim_,
-        calls=bank.call_log(asked.row_id),
+        calls=bank.call_log(claim_, asked.row_id),
         seconds=bank.worker_seconds if patient else bank.interactive_seconds,
         attempts=min(3, bank.policy.limit) if patient else 1,
     )
@@ -217,7 +216,7 @@ def check_due(*, bank: BankConnection) -> bool:
 
 def waiting_seconds(transaction: Transaction, *, bank: BankConnection) -> int:
     """Seconds until a person may ask about this payment again; 0 where it may be asked now."""
-    allowed_at = next_allowed_at(transaction.id, limit=bank.policy.limit)
+    allowed_at = bank.next_allowed_at(transaction.as_claim())
     if allowed_at is None:
         return 0
     return max(int((allowed_at - clock.now()).total_seconds()) + 1, 0)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextvars import Context
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import text
 
+from tests.support.calls import pass_time
 from webapp import create_app
+from webapp.banking import cli
+from webapp.banking.certification.run import run
 from webapp.banking.sandbox.server import SandboxServer
 from webapp.banking.sandbox.settings import SandboxSettings
 from webapp.config import PROJECT_ROOT, Settings
@@ -193,6 +197,25 @@ def test_a_report_is_never_overwritten(terminal: Terminal):
     again = terminal.certify(path)
     assert again.exit_code == 2 and "a report in it already" in again.output
     assert len(stored("id")) == 2
+
+
+def test_another_run_within_a_minute_waits_for_the_limit(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+):
+    slept = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        pass_time(seconds)
+
+    monkeypatch.setattr(cli, "run", partial(run, sleep=sleep))
+    twice = cases(terminal.folder, *(f"{n},BANESCO,600124000,not_found,," for n in "AB"))
+    assert terminal.certify(twice, report=str(terminal.folder / "first")).exit_code == 0
+    assert slept == []
+    done = terminal.certify(twice, report=str(terminal.folder / "second"))
+    assert done.exit_code == 0, done.output
+    assert 55 < sum(slept) < 70
+    assert len(set(stored("subject")) - {(None,)}) == 1
 
 
 def test_an_environment_without_credentials_names_what_is_missing(app: Flask, tmp_path: Path):

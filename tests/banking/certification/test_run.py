@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import pytest
 
 from tests.support.banesco import NotedCalls
+from webapp import clock
 from webapp.banking.certification.cases import Case, Expected
-from webapp.banking.certification.run import CollectedCalls, Verdict, run
+from webapp.banking.certification.run import CaseResult, Verdict, run
 from webapp.banking.gateway import (
     BankAnswer,
     BankType,
     CallLog,
+    CallNotAllowed,
     CallRecord,
     Claim,
     Movement,
@@ -25,15 +30,41 @@ DEBIT = Movement(identity="2", state=MovementState.SETTLED, word="DB", is_credit
 
 
 @dataclass
-class Clock:
-    """Time that passes only by sleeping."""
+class Limit:
+    """Our own limit: two calls about one reference, until somebody sleeps."""
 
-    now: float = 1000.0
+    kept: NotedCalls = field(default_factory=NotedCalls)
     slept: list[float] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    most: int = 2
 
     def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
+        self.slept.append(round(seconds))
+        self.asked.clear()
+
+    def allowed_at(self, claim: Claim) -> datetime | None:
+        full = self.asked.count(claim.reference) >= self.most
+        return clock.now() + timedelta(seconds=62) if full else None
+
+    def log_of(self, claim: Claim) -> CallLog:
+        return LimitedCalls(self, claim)
+
+
+@dataclass
+class LimitedCalls:
+    """The log of the calls about one claim."""
+
+    limit: Limit
+    claim: Claim
+
+    @contextmanager
+    def call(self, record: CallRecord) -> Iterator[CallRecord]:
+        allowed_at = self.limit.allowed_at(self.claim)
+        if allowed_at is not None:
+            raise CallNotAllowed(allowed_at)
+        self.limit.asked.append(self.claim.reference)
+        with self.limit.kept.call(record):
+            yield record
 
 
 @dataclass
@@ -46,6 +77,9 @@ class Bank:
     def requirements(self, bank: BankType, payer_bank: str | None = None) -> Requirements:
         return Requirements(reference_digits=(1, 20))
 
+    def subject(self, claim: Claim) -> str:
+        return claim.reference
+
     def ask(self, claim: Claim, *, calls: CallLog, seconds: float, attempts: int) -> BankAnswer:
         for _ in range(self.calls_each):
             with calls.call(CallRecord(operation="transaction", request={})):
@@ -57,24 +91,37 @@ def case(reference: str = "100000123", expected: Expected = Expected.NOT_FOUND) 
     return Case("A", "", Claim(reference=reference, bank=BankType.BANESCO), expected)
 
 
-def test_a_third_question_about_one_reference_waits_until_the_limit_allows_it():
-    clock, kept = Clock(), NotedCalls()
-    calls = CollectedCalls(kept, limit=2, timer=lambda: clock.now)
-    same = [case()] * 5
-    results = run(
-        [*same, case("200000123")], gateway=Bank(), calls=calls, seconds=5, sleep=clock.sleep
+def judged(*cases: Case, bank: Bank | None = None, limit: Limit | None = None) -> list[CaseResult]:
+    limit = limit or Limit()
+    return run(
+        cases,
+        gateway=bank or Bank(),
+        log_of=limit.log_of,
+        allowed_at=limit.allowed_at,
+        seconds=5,
+        sleep=limit.sleep,
     )
+
+
+def test_a_third_question_about_one_reference_waits_until_the_limit_allows_it():
+    limit = Limit()
+    results = judged(*[case()] * 5, case("200000123"), limit=limit)
     assert {result.verdict for result in results} == {Verdict.PASS}
-    assert clock.slept == [0, 0, 62, 0, 62, 0]
-    assert [record.operation for record in kept.records] == ["certification"] * 6
+    assert limit.slept == [62, 62]
+    assert [record.operation for record in limit.kept.records] == ["certification"] * 6
+
+
+def test_what_others_asked_about_counts_and_is_waited_for():
+    limit = Limit(asked=["100000123"] * 2)
+    (result,) = judged(case(), limit=limit)
+    assert result.verdict is Verdict.PASS and limit.slept == [62]
 
 
 def test_more_calls_for_one_case_than_the_limit_are_not_made():
-    clock, kept = Clock(), NotedCalls()
-    calls = CollectedCalls(kept, limit=2, timer=lambda: clock.now)
-    (result,) = run([case()], gateway=Bank(calls_each=3), calls=calls, seconds=5, sleep=clock.sleep)
+    limit = Limit()
+    (result,) = judged(case(), bank=Bank(calls_each=3), limit=limit)
     assert result.verdict is Verdict.ERROR and "límite" in result.reason
-    assert len(kept.records) == len(result.exchanges) == 2
+    assert len(limit.kept.records) == len(result.exchanges) == 2
 
 
 @pytest.mark.parametrize(
@@ -88,15 +135,12 @@ def test_more_calls_for_one_case_than_the_limit_are_not_made():
     ],
 )
 def test_only_money_received_is_found(movements, expected, verdict):
-    bank = Bank(BankAnswer(movements=movements))
-    calls = CollectedCalls(NotedCalls(), limit=2)
-    (result,) = run([case(expected=expected)], gateway=bank, calls=calls, seconds=5)
+    (result,) = judged(case(expected=expected), bank=Bank(BankAnswer(movements=movements)))
     assert result.verdict is verdict
 
 
 @pytest.mark.parametrize(("word", "fits"), [("VES", True), ("Bs.", True), ("USD", False)])
 def test_the_banks_spellings_of_bolivares_are_one_currency(word, fits):
     wanted = Case("A", "", case().claim, Expected.FOUND, currency=word)
-    calls = CollectedCalls(NotedCalls(), limit=2)
-    (result,) = run([wanted], gateway=Bank(BankAnswer(movements=(CREDIT,))), calls=calls, seconds=5)
+    (result,) = judged(wanted, bank=Bank(BankAnswer(movements=(CREDIT,))))
     assert (result.verdict is Verdict.PASS) is fits

@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from webapp import clock
-from webapp.banking.calls import MARGIN, WINDOW
 from webapp.banking.certification.cases import Case, Expected
 from webapp.banking.gateway import (
     BankAnswer,
@@ -20,6 +19,7 @@ from webapp.banking.gateway import (
     CallLog,
     CallNotAllowed,
     CallRecord,
+    Claim,
     Movement,
     MovementState,
     Outcome,
@@ -27,6 +27,8 @@ from webapp.banking.gateway import (
 
 OPERATIONS = {"token": "certification_token"}
 """Under which name a call of a certification stands in `bank_calls`; everything else is `certification`."""
+SHORTEST_WAIT = 1.0
+"""Seconds; the database's clock, by which the limit counts, is not ours."""
 BOLIVARES = frozenset({"VES", "VED", "BS", "BSS", "BS.S"})
 
 
@@ -64,69 +66,41 @@ class CaseResult:
 
 @dataclass
 class CollectedCalls:
-    """A log of calls that keeps the evidence where all evidence is, and hands it to the report.
-
-    It holds our own limit: at most `limit` questions about one reference in any 60 s.
-    """
+    """A log of one case's calls that keeps the evidence where all evidence is, and hands it to the report."""
 
     kept: CallLog
-    limit: int
-    timer: Callable[[], float] = time.monotonic
     exchanges: list[Exchange] = field(default_factory=list)
-    _asked: dict[str, list[float]] = field(default_factory=dict)
-    _reference: str = ""
-
-    def begin(self, reference: str) -> float:
-        """The next questions are about this reference; returns the seconds to wait before them."""
-        self.exchanges = []
-        self._reference = reference
-        recent = self._recent()
-        if len(recent) < self.limit:
-            return 0.0
-        return recent[-self.limit] + (WINDOW + MARGIN).total_seconds() - self.timer()
-
-    def _recent(self) -> list[float]:
-        since = self.timer() - (WINDOW + MARGIN).total_seconds()
-        asked = [moment for moment in self._asked.get(self._reference, []) if moment > since]
-        self._asked[self._reference] = asked
-        return asked
 
     @contextmanager
     def call(self, record: CallRecord) -> Iterator[CallRecord]:
         """Reserve and keep one call. Raises CallNotAllowed."""
         operation = record.operation
-        if operation != "token":
-            recent = self._recent()
-            if len(recent) >= self.limit:
-                raise CallNotAllowed(clock.now() + timedelta(seconds=62))
         record.operation = OPERATIONS.get(operation, "certification")
-        exchange = Exchange(operation, clock.now(), record)
-        self.exchanges.append(exchange)
-        try:
-            with self.kept.call(record):
-                yield record
-        finally:
-            if operation != "token":
-                # It may have arrived until now, so it counts from now.
-                self._asked.setdefault(self._reference, []).append(self.timer())
+        with self.kept.call(record):
+            self.exchanges.append(Exchange(operation, clock.now(), record))
+            yield record
 
 
 def run(
     cases: Sequence[Case],
     *,
     gateway: BankGateway,
-    calls: CollectedCalls,
+    log_of: Callable[[Claim], CallLog],
+    allowed_at: Callable[[Claim], datetime | None],
     seconds: float,
     told: Callable[[CaseResult], Any] = lambda _result: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[CaseResult]:
     """Ask about every case in turn, one question each; `told` hears of each as it ends.
 
-    `seconds` bounds one question. Waits where our own limit asks for it.
+    `log_of` keeps the calls about a claim. `allowed_at` says from when on our own limit, which counts
+    everybody's calls, lets it be asked about; until then this waits. `seconds` bounds one question.
     """
     results = []
     for case in cases:
-        sleep(max(calls.begin(case.claim.reference), 0.0))
+        while (moment := allowed_at(case.claim)) is not None:
+            sleep(max((moment - clock.now()).total_seconds(), SHORTEST_WAIT))
+        calls = CollectedCalls(log_of(case.claim))
         begun = time.monotonic()
         verdict, reason, shown = _ask(case, gateway, calls, seconds)
         taken = time.monotonic() - begun
