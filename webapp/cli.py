@@ -22,7 +22,7 @@ def demo_data() -> None:
     settings: Settings = current_app.config["SETTINGS"]
     if settings.is_production:
         raise click.ClickException("demo-data is refused: ENVIRONMENT is production.")
-    click.echo(demo.load(bank_environment=settings.banesco_environment))
+    click.echo(demo.load(bank=current_app.extensions["bank"]))
 
 
 def init_app(app: Flask) -> None:

@@ -236,3 +236,4 @@ class GatewayContract(ABC):
             ("operation_date", needs.operation_date),
         ):
             assert (field in needs.missing(empty)) is needed
+        assert "receiving_account" not in needs.missing(empty)

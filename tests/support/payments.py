@@ -58,6 +58,7 @@ def logged(
     *,
     transaction_id: str | None = None,
     bank_environment: str = "qa",
+    receiving_account: str | None = None,
     **changes: Any,
 ) -> Transaction:
     """A payment that this person logged, stored."""
@@ -67,6 +68,7 @@ def logged(
         transaction_id=transaction_id,
         submission_key=uuid.uuid4().hex,
         bank_environment=bank_environment,
+        receiving_account=receiving_account,
     ).transaction
 
 

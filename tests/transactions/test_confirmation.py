@@ -13,15 +13,17 @@ from flask import Flask
 
 from tests.support import payments
 from tests.support.background import settle
+from tests.support.logs import watched
 from tests.support.pages import Browser
 from tests.support.people import Cast
 from tests.support.programs import Program
+from tests.support.programs import payment as payment_body
 from webapp import clock
 from webapp.banking.connection import BankConnection, connect
 from webapp.banking.gateway import BankType
 from webapp.banking.sandbox.server import SandboxServer
 from webapp.banking.sandbox.store import Movement
-from webapp.config import Settings
+from webapp.config import SANDBOX_ACCOUNT, Settings
 from webapp.transactions import checking, queries
 from webapp.transactions.checking import CheckOutcome
 from webapp.transactions.lifecycle import Status
@@ -39,17 +41,22 @@ def connection(
     app: Flask, settings: Settings, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> BankConnection:
     """The application, asking the sandbox in the bank's own dialect."""
+    connected = connected_to(sandbox, settings)
+    monkeypatch.setitem(app.extensions, "bank", connected)
+    return connected
+
+
+def connected_to(sandbox: SandboxServer, settings: Settings, **changes: Any) -> BankConnection:
     chosen = settings.model_copy(
         update={
             "banesco_api": "confirmation",
             "banesco_qa_api_url": sandbox.confirmation_url,
             "banesco_qa_auth_url": sandbox.auth_url,
+            **changes,
         }
     )
     chosen.__dict__.pop("bank", None)  # derived from what was changed
-    connected = connect(chosen, SimpleCache())
-    monkeypatch.setitem(app.extensions, "bank", connected)
-    return connected
+    return connect(chosen, SimpleCache())
 
 
 def mobile(tail: str = "100124", **changes: Any) -> dict[str, Any]:
@@ -298,3 +305,88 @@ def test_a_transfer_asks_about_the_clinics_own_account(cast: Cast, connection, s
         operation_date=None,
     )
     assert payment.status is Status.IN_PROGRESS
+
+
+NEW_ACCOUNT = "01340000000000009999"
+
+
+def transfer(**changes: Any) -> dict[str, Any]:
+    """The form of a transfer within Banesco that the sandbox shows only from its store."""
+    usual = {"bank": "BANESCO", "payer_bank": "", "reference": "000600321000", "amount": "5,00"}
+    return payments.form(**{**usual, **changes})
+
+
+def paid_into(account: str) -> Movement:
+    return Movement(
+        reference="000600321000", amount=Decimal("5.00"), date=clock.today(), account=account
+    )
+
+
+def test_a_payment_is_searched_in_the_account_that_was_in_force_when_it_was_logged(
+    app: Flask, settings: Settings, cashier: Browser, connection, sandbox, monkeypatch
+):
+    payment = log(cashier, transfer())
+    assert payment.status is Status.IN_PROGRESS
+    sandbox.bank.movements.add(paid_into(SANDBOX_ACCOUNT))
+    changed = connected_to(sandbox, settings, banesco_account_id=NEW_ACCOUNT)
+    monkeypatch.setitem(app.extensions, "bank", changed)
+    checking.check(payment.id, bank=changed)
+    assert payments.reread(payment).status is Status.COMPLETED
+
+
+def test_one_of_before_accounts_were_noted_is_searched_in_the_account_in_force(
+    settings: Settings, cast: Cast, connection, sandbox
+):
+    sandbox.bank.movements.add(paid_into(NEW_ACCOUNT))
+    changed = connected_to(sandbox, settings, banesco_account_id=NEW_ACCOUNT)
+    given = {"reference": "000600321000", "amount": Decimal("5.00"), "payer_bank": None}
+    payment = declared(cast, changed, bank=BankType.BANESCO, operation_date=None, **given)
+    assert payment.receiving_account is None
+    assert payment.status is Status.COMPLETED
+
+
+def test_the_account_is_noted_only_where_the_bank_needs_it(
+    app: Flask, cast: Cast, cashier: Browser, connection
+):
+    assert log(cashier, transfer()).receiving_account == SANDBOX_ACCOUNT
+    assert log(cashier, mobile()).receiving_account is None
+    body = {**payment_body(), "bank": "BANESCO", "reference": "000600999000"}
+    sent = Program(app, cast.integrator).post("/transactions", body)
+    assert sent.status_code == 201, sent.text
+    assert stored("000600999000").receiving_account == SANDBOX_ACCOUNT
+
+
+def test_the_dialect_without_accounts_notes_none(cashier: Browser, bank):
+    assert log(cashier, payments.form(bank="BANESCO")).receiving_account is None
+
+
+def test_a_payment_corrected_into_a_transfer_is_searched_in_the_account_in_force_then(
+    app: Flask, settings: Settings, cashier: Browser, connection, sandbox, monkeypatch
+):
+    payment = log(cashier, mobile("600124"))
+    url = f"/transactions/{payment.transaction_id}/edit"
+    assert cashier.post(url, transfer(version=str(payment.version)), form=url).status == 303
+    settle()
+    assert payments.reread(payment).receiving_account == SANDBOX_ACCOUNT
+    changed = connected_to(sandbox, settings, banesco_account_id=NEW_ACCOUNT)
+    monkeypatch.setitem(app.extensions, "bank", changed)
+    again = transfer(reference="000600321001", version=str(payments.reread(payment).version))
+    assert cashier.post(url, again, form=url).status == 303
+    assert payments.reread(payment).receiving_account == SANDBOX_ACCOUNT
+
+
+def test_the_account_is_shown_to_nobody(app: Flask, cast: Cast, cashier: Browser, connection):
+    with watched() as lines:
+        payment = log(cashier, transfer())
+        key = payment.transaction_id
+        program = Program(app, cast.integrator)
+        seen = [
+            cashier.get("/transactions").text,
+            cashier.get(f"/transactions/{key}").text,
+            cashier.get(f"/transactions/{key}/edit").text,
+            program.get(f"/transactions/{key}").text,
+            program.get(f"/transactions/{key}/events").text,
+            program.get("/transactions/export").text,
+        ]
+    assert payment.receiving_account == SANDBOX_ACCOUNT
+    assert all(SANDBOX_ACCOUNT not in text for text in (*seen, lines.text))

@@ -51,6 +51,7 @@ def log(person: Person, details, *, key: str | None = None, transaction_id: str 
         transaction_id=transaction_id,
         submission_key=key or uuid.uuid4().hex,
         bank_environment="qa",
+        receiving_account=None,
     )
 
 
@@ -111,6 +112,7 @@ class TestLogging:
                 transaction_id=None,
                 submission_key="k",
                 bank_environment="qa",
+                receiving_account=None,
             )
         assert count(Transaction) == 0
 

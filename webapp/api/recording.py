@@ -54,6 +54,7 @@ def record(
                 transaction_id=given.transaction_id,
                 submission_key=submission_key,
                 bank_environment=bank().policy.environment,
+                receiving_account=bank().receiving_account(details.bank, details.payer_bank),
             )
         except (service.TransactionIdTaken, service.ReferenceTaken):
             # Perhaps by the very same payment, sent twice at once.
@@ -85,7 +86,11 @@ def correct(transaction: Transaction, details: Details, *, conditional: bool = T
     version = reading.expected_version(transaction.version) if conditional else None
     with versions_respected():
         return service.correct(
-            actor=actor(), row_id=transaction.id, version=version, details=details
+            actor=actor(),
+            row_id=transaction.id,
+            version=version,
+            details=details,
+            receiving_account=bank().receiving_account(details.bank, details.payer_bank),
         )
 
 

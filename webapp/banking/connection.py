@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from webapp.banking.banesco_confirmation import BanescoConfirmation, Device
 from webapp.banking.banesco_status import BanescoStatus
 from webapp.banking.calls import CallPolicy, DatabaseCallLog, next_allowed_at
 from webapp.banking.conversation import Conversation
-from webapp.banking.gateway import BankGateway, Claim
+from webapp.banking.gateway import BankGateway, BankType, Claim
 from webapp.banking.http import BankHttp
 from webapp.banking.oauth import Elsewhere, TokenCache, TokenSource, TokenStyle
 from webapp.clock import DailyWindow
@@ -32,10 +32,17 @@ class BankConnection:
     """How long a payment may stay unseen before a person must look."""
     maintenance: DailyWindow | None = None
     """Hours in which the bank is often away: it is asked less often."""
+    account: str = field(default="", repr=False)
+    """The clinic's own account in force, 20 digits."""
 
     def is_quiet(self, now: datetime) -> bool:
         """Is the bank in its hours of maintenance?"""
         return self.maintenance is not None and self.maintenance.contains(now)
+
+    def receiving_account(self, bank: BankType, payer_bank: str | None) -> str | None:
+        """Our account in force, where a payment of this kind is searched in it: it is stored at logging."""
+        needs = self.gateway.requirements(bank, payer_bank)
+        return self.account or None if needs.receiving_account else None
 
     def call_log(self, claim: Claim, transaction_id: uuid.UUID | None = None) -> DatabaseCallLog:
         """Where the calls about a claim are written and counted; `transaction_id` is its payment's row."""
@@ -76,6 +83,7 @@ def connect(settings: Settings, cache: TokenCache) -> BankConnection:
         worker_seconds=settings.banesco_timeout * 2 + 15,
         give_up_after=timedelta(hours=float(settings.banesco_give_up_after)),
         maintenance=settings.banesco_maintenance_window,
+        account=settings.account,
     )
 
 

@@ -43,6 +43,7 @@ class Claim:
     payer_bank: str | None = None
     operation_date: date | None = None
     receiving_account: str | None = None
+    """Our account that was paid into, where it was noted; None means the one in force."""
 
 
 class MovementState(StrEnum):
@@ -98,10 +99,13 @@ class Requirements:
     operation_date: bool = False
     amount: bool = False
     receiving_account: bool = False
-    """Our own account, from the settings."""
+    """Our own account: the one that was in force when the payment was logged, else the settings'."""
 
     def missing(self, claim: Claim) -> tuple[str, ...]:
-        """The fields (names as in the form and the API) that the claim lacks or has too short."""
+        """The fields (names as in the form and the API) that the claim lacks or has too short.
+
+        Our own account is never among them: nobody declares it.
+        """
         least, most = self.reference_digits
         lacking = {
             "reference": not least <= len(claim.reference) <= most,

@@ -10,6 +10,7 @@ from flask import current_app
 from webapp import clock
 from webapp.accounts import queries as account_queries
 from webapp.accounts import service as accounts
+from webapp.banking.connection import BankConnection
 from webapp.banking.gateway import BankType
 from webapp.config import Settings
 from webapp.errors import Conflict
@@ -67,10 +68,10 @@ _PAYMENTS = [
 ]
 
 
-def load(*, bank_environment: str) -> str:
+def load(*, bank: BankConnection) -> str:
     """Create what is missing; returns what was done, in a sentence."""
     people = sum(_person(*person) for person in DEMO_PEOPLE)
-    payments = sum(_payment(bank_environment, *payment) for payment in _PAYMENTS) if people else 0
+    payments = sum(_payment(bank, *payment) for payment in _PAYMENTS) if people else 0
     return f"{people} people and {payments} payments created"
 
 
@@ -82,7 +83,7 @@ def _person(email: str, name: str, role: str, password: str) -> bool:
 
 
 def _payment(
-    bank_environment: str,
+    bank: BankConnection,
     email: str,
     reference: str,
     amount: str,
@@ -111,7 +112,8 @@ def _payment(
             details=details,
             transaction_id=None,
             submission_key=f"demo{reference}",
-            bank_environment=bank_environment,
+            bank_environment=bank.policy.environment,
+            receiving_account=bank.receiving_account(details.bank, details.payer_bank),
         )
     except Conflict:
         return False

@@ -124,7 +124,7 @@ class Transaction(Base):
     payer_bank: Mapped[str | None] = mapped_column(String(4))
     operation_date: Mapped[date | None]
     receiving_account: Mapped[str | None] = mapped_column(String(20))
-
+    """Our account in force at logging, where this kind of payment is searched in it; never shown."""
     bank_environment: Mapped[str] = mapped_column(String(20), server_default="qa")
     """The bank's environment in force at logging (`qa`, `production`); the database keeps it for good."""
     bank_reference: Mapped[str | None] = mapped_column(String(50))

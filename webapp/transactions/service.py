@@ -96,10 +96,12 @@ def log(
     transaction_id: str | None,
     submission_key: str,
     bank_environment: str,
+    receiving_account: str | None,
 ) -> Logged:
     """Record a payment and its first event, due to be asked about at once.
 
-    `bank_environment` (`qa`, `production`: the bank in force) marks it for good.
+    `bank_environment` (`qa`, `production`: the bank in force) marks it for good; in `receiving_account` (ours
+    in force, None where the bank needs none to find it) it is searched whatever account comes later.
     The same form (or API request) sent again gives the payment that it made. Raises Forbidden,
     ReferenceTaken, TransactionIdTaken.
     """
@@ -117,6 +119,7 @@ def log(
             submission_key = uuid.uuid4().hex  # the same form with other content is another payment
         transaction = _new(actor, details, transaction_id, submission_key, content)
         transaction.bank_environment = bank_environment
+        transaction.receiving_account = receiving_account
         db.session.add(transaction)
         event(transaction, None, actor, None)
         try:
@@ -179,11 +182,16 @@ def _holder_of(details: Details, bank_environment: str) -> Transaction | None:
 
 
 def correct(
-    *, actor: Actor, row_id: uuid.UUID, version: int | None, details: Details
+    *,
+    actor: Actor,
+    row_id: uuid.UUID,
+    version: int | None,
+    details: Details,
+    receiving_account: str | None = None,
 ) -> Transaction:
     """Change what was declared; the bank is asked anew where it matters.
 
-    Raises Forbidden, StaleVersion (with a `version` other than the row's), Conflict for a final
+    `receiving_account` is for a payment that needed none so far; one that was noted stays. Raises Forbidden, StaleVersion (with a `version` other than the row's), Conflict for a final
     payment, ReferenceTaken.
     """
     transaction = queries.locked(row_id)
@@ -197,6 +205,7 @@ def correct(
     bank_environment = transaction.bank_environment
     ask_again = bool(changes.keys() - NOT_ASKED)
     _declare_again(transaction, details, ask_again=ask_again)
+    transaction.receiving_account = transaction.receiving_account or receiving_account
     transaction.remember_editor(actor.id)
     transaction.updated_by = actor.id
     if ask_again and allows(Cause.CORRECTION, transaction.status, Status.IN_PROGRESS):

@@ -106,13 +106,15 @@ def new() -> ResponseReturnValue:
         return _stale_form_page(form)
     if not form.validate():
         return _form_page(form, status=422)
+    details = form.details()
     try:
         logged = service.log(
             actor=actor(),
-            details=form.details(),
+            details=details,
             transaction_id=form.transaction_id.canonical,
             submission_key=form.own_submission_key(),
             bank_environment=bank().policy.environment,
+            receiving_account=bank().receiving_account(details.bank, details.payer_bank),
         )
     except ReferenceTaken as taken:
         form.reference.errors = [str(taken.sentence)]
@@ -323,9 +325,14 @@ def edit(transaction_id: str) -> ResponseReturnValue:
         return _stale_form_page(form, editing=transaction)
     if not form.validate():
         return _form_page(form, status=422, editing=transaction)
+    details = form.details()
     try:
         changed = service.correct(
-            actor=actor(), row_id=transaction.id, version=form.version.data, details=form.details()
+            actor=actor(),
+            row_id=transaction.id,
+            version=form.version.data,
+            details=details,
+            receiving_account=bank().receiving_account(details.bank, details.payer_bank),
         )
     except ReferenceTaken as taken:
         form.reference.errors = [str(taken.sentence)]
