@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -14,7 +10,7 @@ from flask import Response
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import clock
+from webapp import clock, sheets
 from webapp.api import filters, listing, samples
 from webapp.api.blueprint import bp
 from webapp.api.contract import operation
@@ -22,9 +18,6 @@ from webapp.permissions import Permission, requires
 from webapp.transactions import queries
 
 log = structlog.get_logger(__name__)
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that spreadsheets would calculate (OWASP, CSV injection)."""
 
 
 @bp.get("/transactions/export", endpoint="export", strict_slashes=False)
@@ -48,29 +41,11 @@ def export() -> ResponseReturnValue:
 
 
 def _lines(parts: Iterator[Sequence[Sequence[Any]]]) -> Iterator[str]:
-    yield _written([list(queries.EXPORTED)])
+    yield sheets.written([list(queries.EXPORTED)])
     try:
         for rows in parts:
-            yield _written([[_cell(value) for value in row] for row in rows])
+            yield sheets.written(rows)
     except SQLAlchemyError as error:
         # The status is sent already: only an answer cut short can still tell the caller.
         log.error("export_cut_short", exc_info=error)
         raise
-
-
-def _written(rows: Sequence[Sequence[str]]) -> str:
-    sheet = io.StringIO()
-    csv.writer(sheet, lineterminator="\r\n").writerows(rows)
-    return sheet.getvalue()
-
-
-def _cell(value: Any) -> str:
-    """As the JSON has it; nothing that a spreadsheet would take for a formula."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, Decimal):
-        return f"{value:.2f}"
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text

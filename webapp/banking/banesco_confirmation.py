@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -41,8 +42,9 @@ LONGEST_STATEMENT = timedelta(days=30)
 CREDIT = "CR"
 
 FOUND, NOT_FOUND = "200", "70001"
-OUR_FAULT = frozenset({"VDE01", "VDE02", "70005"})
-"""A field is missing or malformed, or a range too wide: never the payment's fault."""
+OUR_FAULT = frozenset({"VDE01", "VDE02"})
+"""A field is missing or malformed: never the payment's fault."""
+RANGE_TOO_WIDE = "70005"
 CREDENTIALS = "VRN01"
 RATE_LIMITED = "VRN05"
 MAINTENANCE = frozenset({"VRN04", "CRT503"})
@@ -55,6 +57,10 @@ class Device:
 
     description: str
     ip_address: str
+
+
+class RangeTooWide(BankRefusedUs):
+    """The bank shows fewer days at once: they are asked about in parts."""
 
 
 class BanescoConfirmation:
@@ -101,20 +107,37 @@ class BanescoConfirmation:
         return self._search(search_for(claim, self._account), calls, seconds, attempts)
 
     def statement(
-        self, *, start: date, end: date, calls: CallLog, seconds: float, attempts: int
+        self,
+        *,
+        start: date,
+        end: date,
+        log_of: Callable[[str], CallLog],
+        seconds: float,
+        attempts: int,
     ) -> list[Movement]:
-        """The credits of the account on these days, both included; long ranges are split.
+        """The credits of the account in force on these days, both included, part by part.
 
-        Raises as `ask`; the time is that of one part.
+        A part has 30 days, or fewer where the bank finds that too wide. `log_of` keeps the calls about a
+        subject; `seconds` and `attempts` are those of one part. Raises BankError, CallNotAllowed.
         """
         found: list[Movement] = []
-        for first, last in _months(start, end):
+        parts = deque(_months(start, end))
+        while parts:
+            first, last = parts.popleft()
             search = {
                 "accountId": self._account,
                 "startDt": first.isoformat(),
                 "endDt": last.isoformat(),
             }
-            answer = self._search(search, calls, seconds, attempts, operation="statement")
+            calls = log_of(_subject(search))
+            try:
+                answer = self._search(search, calls, seconds, attempts, operation="statement")
+            except RangeTooWide:
+                if first == last:
+                    raise
+                middle = first + (last - first) // 2
+                parts.extendleft([(middle + timedelta(days=1), last), (first, middle)])
+                continue
             found.extend(answer.movements)
         return found
 
@@ -239,6 +262,7 @@ def _without_code(reply: Reply) -> BankError:
 
 _REFUSALS: Mapping[str, Callable[[str, float | None], BankError]] = {
     **dict.fromkeys(OUR_FAULT, lambda why, _: BankRefusedUs(f"{why}: our question is wrong")),
+    RANGE_TOO_WIDE: lambda why, _: RangeTooWide(f"{why}: too many days at once"),
     CREDENTIALS: lambda why, _: TokenRefused(f"{why}: credentials"),
     RATE_LIMITED: lambda why, after: BankRateLimited(why, retry_after=after),
     **dict.fromkeys(

@@ -1,4 +1,4 @@
-"""`flask banesco …`: the certification with the bank (ERD 7.3), from a terminal."""
+"""`flask banesco …`: the certification with the bank (ERD 7.3) and the account's statement, from a terminal."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from webapp import clock
+from webapp.banking.banesco_confirmation import BanescoConfirmation
 from webapp.banking.certification import report
 from webapp.banking.certification.cases import CaseFileError, read_cases
 from webapp.banking.certification.run import CaseResult, Verdict, run
 from webapp.banking.connection import BankConnection, connect
-from webapp.banking.gateway import Claim
+from webapp.banking.gateway import BankError, CallNotAllowed, Claim
 from webapp.banking.redaction import without_secrets
+from webapp.banking.statement import BadDays, as_csv, read_days
 from webapp.config import Settings, SettingsError
 from webapp.extensions import db
 
 banesco = AppGroup("banesco", help="The connection with Banesco.")
 
-COULD_NOT_START = 2
+NO_ANSWER, COULD_NOT_START = 1, 2
+STATEMENT_ATTEMPTS = 2
 WORDS = {Verdict.PASS: "pass", Verdict.FALL_SHORT: "FALLS SHORT", Verdict.ERROR: "ERROR"}
 
 
@@ -72,8 +75,7 @@ def certify(case_file: Path, environment: str, dialect: str | None, folder: Path
             raise CaseFileError(f"{folder}: there is a report in it already.")
         connection = connect(settings, FreshTokens())
     except (SettingsError, CaseFileError) as problem:
-        click.echo(f"Error: {problem}", err=True)
-        raise SystemExit(COULD_NOT_START) from None
+        raise _ended(COULD_NOT_START, str(problem)) from None
     db.session.rollback()  # the log of calls commits on its own
     results = run(
         cases,
@@ -88,6 +90,11 @@ def certify(case_file: Path, environment: str, dialect: str | None, folder: Path
     click.echo(f"{passed} of {len(results)} cases pass. Report: {folder / 'report.md'}")
     if passed < len(results):
         raise SystemExit(1)
+
+
+def _ended(code: int, sentence: str) -> SystemExit:
+    click.echo(f"Error: {sentence}", err=True)
+    return SystemExit(code)
 
 
 def _allowed_at(connection: BankConnection, claim: Claim) -> datetime | None:
@@ -131,3 +138,62 @@ def _write(folder: Path, setup: report.Setup, results: list[CaseResult]) -> None
     content = json.dumps(report.as_json(setup, results), ensure_ascii=False, indent=2)
     (folder / "report.json").write_text(f"{content}\n", encoding="utf-8")
     (folder / "report.md").write_text(report.as_markdown(setup, results), encoding="utf-8")
+
+
+@banesco.command("statement")
+@click.option("--from", "first", required=True, metavar="YYYY-MM-DD", help="The first day.")
+@click.option("--to", "last", required=True, metavar="YYYY-MM-DD", help="The last day, included.")
+@click.option(
+    "--environment",
+    type=click.Choice(["qa", "production"]),
+    help="Whose URLs and credentials are used. Default: BANESCO_ENVIRONMENT.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="A file to write instead of the terminal.",
+)
+def statement(first: str, last: str, environment: str | None, output: Path | None) -> None:
+    """Print as CSV what the clinic's account received on these days (docs/operations.md)."""
+    in_force: Settings = current_app.config["SETTINGS"]
+    try:
+        start, end = read_days(first, last, today=clock.today())
+        settings = in_force.for_bank(
+            environment or in_force.banesco_environment, in_force.banesco_api
+        )
+    except (BadDays, SettingsError) as problem:
+        raise _ended(COULD_NOT_START, str(problem)) from None
+    connection = connect(settings, FreshTokens())
+    gateway = connection.gateway
+    if not isinstance(gateway, BanescoConfirmation):
+        raise _ended(
+            COULD_NOT_START, f"BANESCO_API={settings.banesco_api} has no account statement."
+        )
+    if output is not None and not output.parent.is_dir():
+        raise _ended(COULD_NOT_START, f"{output.parent}: there is no such folder.")
+    db.session.rollback()  # the log of calls commits on its own
+    try:
+        movements = gateway.statement(
+            start=start,
+            end=end,
+            log_of=connection.log_of,
+            seconds=connection.worker_seconds,
+            attempts=min(STATEMENT_ATTEMPTS, connection.policy.limit),
+        )
+    except BankError as error:
+        raise _ended(NO_ANSWER, f"Banesco gave no statement ({error.detail}).") from None
+    except CallNotAllowed as limit:
+        again = f"{limit.allowed_at.astimezone(clock.CARACAS):%H:%M:%S}"
+        sentence = f"these days were asked about a moment ago: ask again after {again} (Caracas)."
+        raise _ended(NO_ANSWER, sentence) from None
+    _print(as_csv(movements), output)
+
+
+def _print(sheet: str, output: Path | None) -> None:
+    if output is None:
+        click.echo(sheet.encode(), nl=False)
+        return
+    try:
+        output.write_bytes(sheet.encode())
+    except OSError as problem:
+        raise _ended(COULD_NOT_START, f"{output}: {problem.strerror}.") from None

@@ -46,7 +46,11 @@ class BankConnection:
 
     def call_log(self, claim: Claim, transaction_id: uuid.UUID | None = None) -> DatabaseCallLog:
         """Where the calls about a claim are written and counted; `transaction_id` is its payment's row."""
-        return DatabaseCallLog(self.policy, self.gateway.subject(claim), transaction_id)
+        return self.log_of(self.gateway.subject(claim), transaction_id)
+
+    def log_of(self, subject: str, transaction_id: uuid.UUID | None = None) -> DatabaseCallLog:
+        """Where the calls about a subject of the gateway are written and counted."""
+        return DatabaseCallLog(self.policy, subject, transaction_id)
 
     def next_allowed_at(self, claim: Claim) -> datetime | None:
         """When the bank may be asked about a claim again; None where it may be asked now."""

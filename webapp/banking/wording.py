@@ -19,6 +19,7 @@ DIALECTS = {
 OPERATIONS = {
     "token": _l("Pedir un token"),
     "transaction": _l("Consultar un pago"),
+    "statement": _l("Consultar el estado de cuenta"),
     "certification": _l("Caso de certificación"),
     "certification_token": _l("Token para la certificación"),
 }

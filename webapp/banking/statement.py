@@ -1,0 +1,47 @@
+"""The account's statement as a sheet: to compare a day's list of payments with what the bank received (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+
+from webapp import sheets
+from webapp.banking.gateway import Movement
+
+COLUMNS = ("date", "time", "reference", "amount", "currency", "concept")
+MOST_DAYS = 366
+
+
+class BadDays(Exception):
+    """The days cannot be asked about; the message is one sentence that names the option."""
+
+
+def read_days(first: str, last: str, *, today: date) -> tuple[date, date]:
+    """The first and the last day, both included. Raises BadDays."""
+    start, end = _day("--from", first), _day("--to", last)
+    if end < start:
+        raise BadDays("--to is before --from.")
+    if end > today:
+        raise BadDays(f"--to is in the future: in Caracas it is {today}.")
+    if (end - start).days >= MOST_DAYS:
+        raise BadDays(f"--from and --to are more than {MOST_DAYS} days.")
+    return start, end
+
+
+def _day(option: str, written: str) -> date:
+    try:
+        if not re.fullmatch(r"\d{4}-\d\d-\d\d", written, re.ASCII):
+            raise ValueError
+        return date.fromisoformat(written)
+    except ValueError:
+        raise BadDays(f"{option} must be a day like 2026-08-06.") from None
+
+
+def as_csv(movements: Sequence[Movement]) -> str:
+    """The movements in the order of the bank, under a heading row."""
+    rows = [
+        (one.day, one.time, one.reference, one.amount, one.currency, one.concept)
+        for one in movements
+    ]
+    return sheets.written([COLUMNS, *rows])
