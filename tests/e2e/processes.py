@@ -86,9 +86,9 @@ class Processes:
 
     def start(self) -> None:
         """Migrations, demo data, then everything, until the web says that it is ready."""
-        self._flask("db", "upgrade")
+        self.migrate()
         self.start_bank()
-        self._flask("demo-data")
+        self.add_demo_data()
         self._start("web", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app")
         self.start_worker()
         wait_until(
@@ -97,8 +97,19 @@ class Processes:
             describe="the web is ready",
         )
 
+    def migrate(self) -> None:
+        self._flask("db", "upgrade")
+
+    def add_demo_data(self) -> None:
+        """Demo people and their payments, which are due at once."""
+        self._flask("demo-data")
+
     def start_worker(self, name: str = "worker") -> None:
         self._start(name, "flask", "worker")
+
+    def stop_worker(self, name: str = "worker") -> int:
+        """As by an orderly stop (SIGTERM); returns its exit code."""
+        return self._end(name, signal.SIGTERM)
 
     def kill_worker(self, name: str = "worker") -> None:
         """As by `kill -9`: it gets no chance to put anything in order."""
@@ -161,14 +172,14 @@ class Processes:
                 stderr=subprocess.STDOUT,
             )
 
-    def _end(self, name: str, wish: signal.Signals) -> None:
+    def _end(self, name: str, wish: signal.Signals) -> int:
         process = self._running.pop(name)
         process.send_signal(wish)
         try:
-            process.wait(STOP_SECONDS)
+            return process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(STOP_SECONDS)
+            return process.wait(STOP_SECONDS)
 
     def _answers(self, url: str, name: str) -> bool:
         ended = self._running[name].poll()
