@@ -259,7 +259,7 @@ def test_versions_are_respected_as_http_has_it(integrator: Program, supervisor_p
     assert integrator.get(path, headers={"If-None-Match": '"99"'}).status_code == 200
     for matching in (etag, f'"98", {etag}', "*", f"W/{etag}"):
         assert patched(integrator, path, matching, "1240.00") == 200
-    for stale in ('"99"', '"98", "97"', "nonsense", ""):
+    for stale in ('"99"', '"98", "97"', "nonsense", "", ",", '"', "W/", '""', '"-"'):
         assert patched(integrator, path, stale, "3.00") == 412
     changed = integrator.post(
         "/transactions", {**sent, "amount": "4.00"}, headers={"If-Match": etag}

@@ -130,7 +130,7 @@ def test_two_payments_that_are_one_question_at_the_bank_share_its_limit(
     assert len(bank.claims) == 2
 
 
-def test_a_payment_that_is_corrected_into_another_question_may_be_asked_about_at_once(
+def test_a_payment_that_is_corrected_into_another_question_is_still_the_same_payment(
     cast: Cast, bank, connection
 ):
     payment = payments.logged(cast.cashier)
@@ -141,8 +141,8 @@ def test_a_payment_that_is_corrected_into_another_question_may_be_asked_about_at
     corrected = service.correct(
         actor=cast.cashier.actor, row_id=payment.id, version=None, details=changed
     )
-    assert checking.waiting_seconds(corrected, bank=connection) == 0
-    assert checking.check(payment.id, bank=connection).outcome is CheckOutcome.ANSWERED
+    assert checking.waiting_seconds(corrected, bank=connection) > 0
+    assert checking.check(payment.id, bank=connection).outcome is CheckOutcome.WAIT
 
 
 def test_while_somebody_asks_another_is_told_that_it_is_busy(cast: Cast, bank, connection):

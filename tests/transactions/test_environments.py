@@ -19,7 +19,7 @@ from webapp import clock
 from webapp.banking.connection import BankConnection
 from webapp.extensions import db
 from webapp.reports import queries as reports
-from webapp.transactions import checking, paying
+from webapp.transactions import checking, paying, queries
 from webapp.transactions.checking import CheckOutcome
 from webapp.transactions.lifecycle import Status
 

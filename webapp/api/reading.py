@@ -97,7 +97,7 @@ def expected_version(current: int) -> int | None:
     if named.star_tag:
         return None
     # Weak ones too: proxies that compress make them so.
-    versions = {tag.partition("-")[0] for tag in named.as_set(include_weak=True)}
+    versions = {tag.partition("-")[0] for tag in named.as_set(include_weak=True) if tag}
     if str(current) not in versions:
         raise VersionMismatch()
     return current

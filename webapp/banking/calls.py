@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import and_, func, or_, select, text, update
 
 from webapp.banking import health
 from webapp.banking.gateway import BankError, CallNotAllowed, CallRecord, Outcome
@@ -77,11 +77,14 @@ class DatabaseCallLog:
         counted = record.operation not in UNCOUNTED
         if counted:
             # One at a time may count and add, over all processes and machines.
-            db.session.execute(
-                text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 7))"),
-                {"key": f"bank-calls:{self._subject}"},
+            for key in filter(None, (self._subject, self._transaction_id)):
+                db.session.execute(
+                    text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 7))"),
+                    {"key": f"bank-calls:{key}"},
+                )
+            allowed_at = next_allowed_at(
+                self._subject, self._transaction_id, limit=self._policy.limit
             )
-            allowed_at = next_allowed_at(self._subject, limit=self._policy.limit)
             if allowed_at is not None:
                 db.session.rollback()
                 raise CallNotAllowed(allowed_at)
@@ -120,16 +123,23 @@ class DatabaseCallLog:
         BANESCO_API_CALLS.labels(outcome.value, record.operation).inc()
 
 
-def next_allowed_at(subject: str, *, limit: int) -> datetime | None:
+def next_allowed_at(
+    subject: str, transaction_id: uuid.UUID | None = None, *, limit: int
+) -> datetime | None:
     """When the next call about this subject (a policy's digest) may be made; None where it may be made now.
 
-    A call may have reached the bank at any moment until it was completed, so it counts from then.
+    The calls made for the same payment count, too, whatever was declared of it then. A call may have
+    reached the bank at any moment until it was completed, so it counts from then.
     """
     last_possible_arrival = func.coalesce(BankCall.completed_at, BankCall.gives_up_at)
+    counted = BankCall.subject == subject
+    if transaction_id is not None:
+        of_payment = and_(BankCall.transaction_id == transaction_id, BankCall.subject.is_not(None))
+        counted = or_(counted, of_payment)
     counting = (
         select(last_possible_arrival + WINDOW + MARGIN)
         .where(
-            BankCall.subject == subject,
+            counted,
             BankCall.requested_at > func.clock_timestamp() - timedelta(minutes=10),
             last_possible_arrival > func.clock_timestamp() - WINDOW - MARGIN,
         )

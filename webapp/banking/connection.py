@@ -52,10 +52,12 @@ class BankConnection:
         """Where the calls about a subject of the gateway are written and counted."""
         return DatabaseCallLog(self.policy, subject, transaction_id)
 
-    def next_allowed_at(self, claim: Claim) -> datetime | None:
+    def next_allowed_at(
+        self, claim: Claim, transaction_id: uuid.UUID | None = None
+    ) -> datetime | None:
         """When the bank may be asked about a claim again; None where it may be asked now."""
         subject = self.policy.digest(self.gateway.subject(claim))
-        return next_allowed_at(subject, limit=self.policy.limit)
+        return next_allowed_at(subject, transaction_id, limit=self.policy.limit)
 
 
 def connect(settings: Settings, cache: TokenCache) -> BankConnection:

@@ -216,7 +216,7 @@ def check_due(*, bank: BankConnection) -> bool:
 
 def waiting_seconds(transaction: Transaction, *, bank: BankConnection) -> int:
     """Seconds until a person may ask about this payment again; 0 where it may be asked now."""
-    allowed_at = bank.next_allowed_at(transaction.as_claim())
+    allowed_at = bank.next_allowed_at(transaction.as_claim(), transaction.id)
     if allowed_at is None:
         return 0
     return max(int((allowed_at - clock.now()).total_seconds()) + 1, 0)
