@@ -167,7 +167,8 @@ def _later(asked: Asked, bank: BankConnection, why: Exception) -> CheckResult:
         return CheckResult(CheckOutcome.NOT_CHECKABLE)
     silent = isinstance(why, BankError) and why.can_repeat
     next_at = rules.next_check(transaction, now, quiet=bank.is_quiet(now), silent=silent)
-    return _postponed(asked, next_at, _silence(why))
+    allowed_at = bank.next_allowed_at(transaction.as_claim(), transaction.id)
+    return _postponed(asked, max(next_at, allowed_at or next_at), _silence(why))
 
 
 def _silence(why: Exception) -> Outcome:
