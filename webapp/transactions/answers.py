@@ -66,8 +66,12 @@ def _record_answer(
     decision = matching.decide(
         transaction.as_claim(), answer.movements, paying.held(transaction, answer.movements)
     )
+    before = _what_is_shown(transaction)
     _keep_shown(transaction, decision, answer)
     _follow(transaction, decision, give_up_after)
+    unmoved = transaction.version == version
+    if unmoved and transaction.status in DECIDABLE and _what_is_shown(transaction) != before:
+        transaction.version += 1  # whoever decides must have seen this
     waiting = transaction.status is Status.IN_PROGRESS
     transaction.next_check_at = rules.next_check(transaction, quiet=quiet) if waiting else None
     db.session.commit()
@@ -113,14 +117,11 @@ def _keep_shown(transaction: Transaction, decision: Decision, answer: BankAnswer
 
     What a person is to decide about does not vanish with an answer that shows no money, but that is told.
     """
-    before = _what_is_shown(transaction)
     shown = [movements.as_json(movement) for movement in answer.movements if movement.is_credit]
     if transaction.status is Status.TO_REVIEW and transaction.shown_movements and not shown:
         _tell_that_it_is_gone(transaction)
     else:
         _replace_shown(transaction, decision, answer, shown[:MOST_SHOWN])
-    if transaction.status in DECIDABLE and _what_is_shown(transaction) != before:
-        transaction.version += 1  # whoever decides must have seen this
 
 
 def _replace_shown(
