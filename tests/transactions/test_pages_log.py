@@ -334,6 +334,7 @@ def test_a_form_of_another_session_comes_back_with_what_was_typed(
     refused = Page(cashier._send("post", NEW, data=sent))
     assert refused.status == 400
     assert "Su sesión cambió y no se guardó nada" in refused.text
+    assert "por corregir" not in refused.text
     assert refused.inputs["full_name"] == "Luisa Fernanda Ñáñez"
     assert refused.inputs["reference"] == typed["reference"]
     assert stored() == 0
