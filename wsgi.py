@@ -8,7 +8,7 @@ from pathlib import Path
 from dotenv import load_dotenv
 
 from webapp import create_app
-from webapp.config import SettingsError
+from webapp.kernel.config import SettingsError
 
 load_dotenv(Path(__file__).with_name(".env"))
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tests.conftest import DatabaseMaker
 from tests.e2e.processes import Processes
-from webapp.config import PROJECT_ROOT
 from webapp.development.postgres import EmbeddedPostgres
+from webapp.kernel.config import PROJECT_ROOT
 
 LIMIT = 2
 """BANESCO_RATE_LIMIT: calls about one payment in any 60 s."""

@@ -6,7 +6,7 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import Connection
 
-from webapp.extensions import db
+from webapp.kernel.database import db
 from webapp.models import Base
 
 

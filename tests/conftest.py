@@ -18,10 +18,9 @@ from tests.support.bank import FakeGateway
 from tests.support.pages import Browser
 from tests.support.people import Cast, create_cast
 from webapp import create_app
-from webapp.config import PROJECT_ROOT, Settings
-from webapp.database import normalise_database_url
 from webapp.development.postgres import EmbeddedPostgres
-from webapp.extensions import db
+from webapp.kernel.config import PROJECT_ROOT, Settings
+from webapp.kernel.database import db, normalise_database_url
 
 EMPTIED = [
     "transaction_events",

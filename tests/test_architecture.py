@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from webapp.config import PROJECT_ROOT
+from webapp.kernel.config import PROJECT_ROOT
 
 MAY_SEE: dict[str, set[str]] = {
     "accounts": set(),

@@ -10,8 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from lucide import IconDoesNotExist
 
-from webapp import assets
-from webapp.permissions import access_of
+from webapp.web import assets
+from webapp.web.guard import access_of
 
 LARGE = ("swagger-ui.js", "swagger-ui.css", "redoc.js")
 NAMES = ("app.css", "app.js", "htmx.js", "favicon.svg", "api-docs.js", "api-docs.css", *LARGE)

@@ -9,18 +9,18 @@ from flask import Flask, current_app
 
 from tests.support.background import settle
 from tests.support.logs import watched
-from webapp.background import BoundedPool
+from webapp.kernel.background import BoundedPool
 
 
 def test_more_work_than_places_is_refused_and_never_queued() -> None:
     app, pool, gate = Flask(__name__), BoundedPool(size=2), threading.Event()
-    running = [pool.submit(app, gate.wait, 10) for _ in range(2)]
+    running = [pool.submit(app.app_context, gate.wait, 10) for _ in range(2)]
     assert all(running)
-    assert pool.submit(app, gate.wait, 10) is None
+    assert pool.submit(app.app_context, gate.wait, 10) is None
     gate.set()
     for work in running:
         assert work is not None and work.result(10)
-    again = pool.submit(app, lambda: current_app.name)
+    again = pool.submit(app.app_context, lambda: current_app.name)
     assert again is not None and again.result(10) == app.name
 
 
@@ -32,7 +32,7 @@ def test_work_that_fails_is_heard_of_and_gives_its_place_back(app: Flask) -> Non
 
     with watched() as lines:
         for _ in range(2):
-            work = pool.submit(app, fail)
+            work = pool.submit(app.app_context, fail)
             assert work is not None
             with pytest.raises(RuntimeError):
                 work.result(10)

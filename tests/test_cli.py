@@ -18,9 +18,9 @@ from tests.support.programs import Program
 from webapp import create_app
 from webapp.accounts import queries
 from webapp.accounts.models import User
-from webapp.config import Settings
-from webapp.extensions import db
-from webapp.permissions import ROLE_PERMISSIONS, Role
+from webapp.kernel.config import Settings
+from webapp.kernel.database import db
+from webapp.kernel.permissions import ROLE_PERMISSIONS, Role
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from webapp import clock
+from webapp.kernel import clock
 
 
 @pytest.mark.parametrize(

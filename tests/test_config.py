@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from webapp.config import Settings, SettingsError
+from webapp.kernel.config import Settings, SettingsError
 
 PRODUCTION = {
     "ENVIRONMENT": "production",

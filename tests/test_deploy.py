@@ -6,7 +6,7 @@ import tomllib
 import pytest
 import yaml
 
-from webapp.config import PROJECT_ROOT, Settings
+from webapp.kernel.config import PROJECT_ROOT, Settings
 
 COMPOSE = (PROJECT_ROOT / "deploy" / "compose.yaml").read_text()
 SERVICES = yaml.safe_load(COMPOSE)["services"]

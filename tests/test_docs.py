@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from webapp.config import PROJECT_ROOT, Settings
-from webapp.permissions import Permission
+from webapp.kernel.config import PROJECT_ROOT, Settings
+from webapp.kernel.permissions import Permission
 
 EXAMPLE = PROJECT_ROOT / ".env.example"
 LINE = re.compile(r"([A-Z_]+)=(.*)")

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 import sentry_sdk
 
-from webapp import error_reports
-from webapp.config import Settings
+from webapp.kernel import error_reports
+from webapp.kernel.config import Settings
 
 
 class Collector(HTTPServer):

@@ -18,9 +18,9 @@ from tests.support.outage import Relay, closed_port
 from tests.support.pages import Browser, Page
 from tests.support.people import Cast
 from webapp import create_app
-from webapp.config import Settings
-from webapp.extensions import db
-from webapp.permissions import public
+from webapp.kernel.config import Settings
+from webapp.kernel.database import db
+from webapp.web.guard import public
 
 SECRET = "Rosa Villegas 0414-1234567"
 

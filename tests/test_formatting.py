@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from flask import Flask, render_template_string
 
-from webapp import clock, formatting
+from webapp.kernel import clock, formatting
 
 NOW = datetime(2026, 11, 24, 14, 30, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ from flask_migrate import downgrade, upgrade
 from tests.conftest import DatabaseMaker
 from tests.support.pages import Browser
 from webapp import create_app
-from webapp.config import Settings
-from webapp.extensions import db
+from webapp.kernel.config import Settings
+from webapp.kernel.database import db
 
 
 def test_the_process_says_that_it_lives_and_what_it_is(anyone: Browser):

@@ -10,7 +10,7 @@ from babel.messages.pofile import read_po
 from flask import Flask
 
 from tests.support.pages import Browser
-from webapp.config import PROJECT_ROOT
+from webapp.kernel.config import PROJECT_ROOT
 
 CATALOGUE = PROJECT_ROOT / "translations/en/LC_MESSAGES/messages.mo"
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]")

@@ -14,10 +14,11 @@ from tests.support.logs import watched
 from tests.support.outage import closed_port
 from tests.support.pages import Browser, Page
 from tests.support.people import PASSWORD, Cast
-from webapp import create_app, limits
-from webapp.config import Settings
-from webapp.extensions import db
-from webapp.limits import limiter
+from webapp import create_app
+from webapp.kernel.config import Settings
+from webapp.kernel.database import db
+from webapp.throttling import attempts
+from webapp.throttling.attempts import limiter
 
 
 def attempt(browser: Browser, email: str, password: str = "wrong password") -> Page:
@@ -80,7 +81,7 @@ def test_what_is_counted_names_nobody_and_is_forgotten(app: Flask, cast: Cast, a
     assert "cashier" not in str(rows)
     db.session.execute(text("UPDATE rate_limits SET expires_at = now() - interval '1 second'"))
     db.session.commit()
-    limits.forget_expired()
+    attempts.forget_expired()
     assert db.session.scalar(text("SELECT count(*) FROM rate_limits")) == 0
 
 

@@ -17,10 +17,10 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.conftest import DatabaseMaker
 from webapp import create_app
-from webapp.config import PROJECT_ROOT, Settings
-from webapp.extensions import db
+from webapp.kernel.config import PROJECT_ROOT, Settings
+from webapp.kernel.database import db
+from webapp.kernel.permissions import Permission
 from webapp.models import Base
-from webapp.permissions import Permission
 
 ENUMS = {"transaction_status", "bank_type", "transaction_type"}
 ERD_COLUMNS = {

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.properties import calmly
-from webapp.money import (
+from webapp.kernel.money import (
     MAX_AMOUNT,
     AmountProblem,
     InvalidAmount,

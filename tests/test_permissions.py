@@ -12,9 +12,10 @@ from tests.support import payments
 from tests.support.bank import FakeGateway
 from tests.support.pages import Browser
 from tests.support.people import PASSWORD, Cast, Person
-from webapp import errors, language, permissions
-from webapp.extensions import csrf
-from webapp.permissions import Actor, Permission, access_of
+from webapp.kernel.permissions import Actor, Permission
+from webapp.web import error_pages, guard, language
+from webapp.web.extensions import csrf
+from webapp.web.guard import access_of
 
 EVERYBODY = {"anonymous", "cashier", "supervisor", "integrator", "admin"}
 SIGNED_IN = EVERYBODY - {"anonymous"}
@@ -187,17 +188,17 @@ def test_a_route_that_declares_nothing_is_refused():
     app.config.update(SECRET_KEY="planted", WTF_CSRF_CHECK_DEFAULT=False)
     csrf.init_app(app)
     language.init_app(app)
-    errors.init_app(app)
-    permissions.init_app(app, pages=_Gate(), api=_Gate())
+    error_pages.init_app(app)
+    guard.init_app(app, pages=_Gate(), api=_Gate())
     app.add_url_rule("/api/forgotten", view_func=lambda: "reached", endpoint="forgotten")
     app.add_url_rule(
         "/api/declared",
-        view_func=permissions.requires(Permission.TRANSACTION_READ)(lambda: "reached"),
+        view_func=guard.requires(Permission.TRANSACTION_READ)(lambda: "reached"),
         endpoint="declared",
     )
     app.add_url_rule(
         "/api/beyond",
-        view_func=permissions.requires(Permission.ADMIN_ACCESS)(lambda: "reached"),
+        view_func=guard.requires(Permission.ADMIN_ACCESS)(lambda: "reached"),
         endpoint="beyond",
     )
     client = app.test_client()

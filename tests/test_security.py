@@ -11,8 +11,8 @@ from tests.support import payments
 from tests.support.pages import Browser, Page
 from tests.support.people import Cast
 from webapp import create_app
-from webapp.config import Settings
-from webapp.permissions import public
+from webapp.kernel.config import Settings
+from webapp.web.guard import public
 
 ERD_HEADERS = {
     "X-Content-Type-Options": "nosniff",

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from flask_caching import Cache
 
-from webapp.shared_cache import SharedCache
+from webapp.kernel.shared_cache import SharedCache
 
 
 def cache_on(config: dict[str, object]) -> SharedCache:
@@ -25,7 +25,9 @@ def closed_redis() -> SharedCache:
 
 
 def in_context(cache: SharedCache) -> Flask:
-    return cache._cache.app
+    assert isinstance(cache._cache, Cache)
+    app: Flask = cache._cache.app
+    return app
 
 
 def test_without_redis_a_process_goes_on_with_what_it_kept_itself(

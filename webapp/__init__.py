@@ -8,41 +8,40 @@ from datetime import datetime
 from flask import Flask
 from jinja2 import StrictUndefined
 
-from webapp import (
-    assets,
-    cli,
-    errors,
-    formatting,
-    health,
-    language,
-    limits,
-    models,
-    navigation,
-    observability,
-    permissions,
-    security,
-    strict_json,
-)
+from webapp import cli, models
 from webapp.accounts import queries as account_queries
 from webapp.accounts import signin
 from webapp.accounts.admin_views import bp as administration_pages
 from webapp.accounts.views import bp as accounts_pages
 from webapp.api import cors, limiting
-from webapp.api.auth import ApiGate
-from webapp.api.docs import pages as api_docs
-from webapp.api.views import bp as api
+from webapp.api.contract.pages import pages as api_docs
+from webapp.api.routes import bp as api
+from webapp.api.tokens import ApiGate
+from webapp.banking import availability as bank_health
 from webapp.banking import connection
-from webapp.banking import health as bank_health
 from webapp.banking.views import bp as banking_pages
-from webapp.config import PROJECT_ROOT, Settings
-from webapp.database import engine_options
 from webapp.development.postgres import EmbeddedPostgres
-from webapp.extensions import cache, csrf, db, htmx, migrate
+from webapp.kernel.config import PROJECT_ROOT, Settings
+from webapp.kernel.database import engine_options
+from webapp.kernel.shared_cache import SharedCache
 from webapp.reports.views import bp as reports_pages
 from webapp.reviews.views import bp as reviews_pages
-from webapp.shared_cache import SharedCache
+from webapp.throttling import attempts
 from webapp.transactions import queries as transaction_queries
 from webapp.transactions.views import bp as transactions_pages
+from webapp.web import (
+    assets,
+    error_pages,
+    guard,
+    health,
+    language,
+    navigation,
+    request_log,
+    security,
+    strict_json,
+    template_filters,
+)
+from webapp.web.extensions import cache, csrf, htmx, migrate, sqlalchemy
 from webapp.webhooks import sending
 
 __all__ = ["create_app", "models"]
@@ -63,17 +62,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["SETTINGS"] = settings
     strict_json.init_app(app)
     app.config.update(security.session_config(settings))
-    observability.init_app(app, settings)
+    request_log.init_app(app, settings)
     security.init_app(app, settings)
     _bind_extensions(app, settings)
     language.init_app(app)
-    formatting.init_app(app)
-    errors.init_app(app)
+    template_filters.init_app(app)
+    error_pages.init_app(app)
     cors.init_app(app, settings)
     signin.init_app(app)
-    permissions.init_app(app, pages=signin.PagesGate(), api=ApiGate())
+    guard.init_app(app, pages=signin.PagesGate(), api=ApiGate())
     limiting.init_app(app, settings)
-    limits.init_app(app, settings)
+    attempts.init_app(app, settings)
     bank = connection.connect(settings, SharedCache(cache))
     app.extensions["bank"] = bank
     app.extensions["webhooks"] = sending.connect(settings)
@@ -106,8 +105,8 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(
         pool_size=settings.database_pool_size, max_overflow=settings.database_max_overflow
     )
-    db.init_app(app)
-    migrate.init_app(app, db, directory=str(PROJECT_ROOT / "migrations"))
+    sqlalchemy.init_app(app)
+    migrate.init_app(app, sqlalchemy, directory=str(PROJECT_ROOT / "migrations"))
     csrf.init_app(app)
     htmx.init_app(app)
     cache.init_app(app, config=_cache_config(settings))

@@ -7,11 +7,11 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from webapp.accounts.cli import users
-from webapp.api.cli import openapi
+from webapp.api.contract.cli import openapi
 from webapp.banking.cli import banesco
 from webapp.banking.sandbox.cli import sandbox
-from webapp.config import Settings
 from webapp.development import demo
+from webapp.kernel.config import Settings
 from webapp.transactions.cli import worker
 
 

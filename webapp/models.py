@@ -10,8 +10,9 @@ from webapp.accounts.models import (
     UserSession,
 )
 from webapp.banking.models import BankCall, BankHealth
-from webapp.database import Base
-from webapp.kernel_models import IdempotencyKey, RateLimit
+from webapp.idempotency.models import IdempotencyKey
+from webapp.kernel.database import Base
+from webapp.throttling.models import RateLimit
 from webapp.transactions.models import Transaction, TransactionEvent
 from webapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 

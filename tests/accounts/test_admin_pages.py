@@ -12,11 +12,11 @@ from flask import Flask
 from tests.support.pages import Browser, Page
 from tests.support.people import PASSWORD, Cast, Person, create_person
 from tests.support.programs import Program
-from webapp import clock
 from webapp.accounts import api_keys, queries
 from webapp.accounts.models import ApiKey, User
-from webapp.extensions import db
-from webapp.permissions import ROLE_PERMISSIONS, SYSTEM, Permission, Role
+from webapp.kernel import clock
+from webapp.kernel.database import db
+from webapp.kernel.permissions import ROLE_PERMISSIONS, SYSTEM, Permission, Role
 
 NEW = {
     "full_name": "Nueva Persona",

@@ -17,9 +17,9 @@ from webapp.accounts.changes import (
     UserChanges,
 )
 from webapp.accounts.models import User
-from webapp.errors import Conflict, Forbidden
-from webapp.extensions import db
-from webapp.permissions import SYSTEM, Permission, Role
+from webapp.kernel.database import db
+from webapp.kernel.errors import Conflict, Forbidden
+from webapp.kernel.permissions import SYSTEM, Permission, Role
 
 DEMOTE = UserChanges(role=Role.SUPERVISOR)
 DEACTIVATE = UserChanges(is_active=False)

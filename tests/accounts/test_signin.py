@@ -14,9 +14,9 @@ from tests.support.pages import Browser, Page
 from tests.support.people import PASSWORD, Cast, Person, create_person
 from webapp import create_app
 from webapp.accounts import service
-from webapp.config import Settings
-from webapp.extensions import db
-from webapp.permissions import Role
+from webapp.kernel.config import Settings
+from webapp.kernel.database import db
+from webapp.kernel.permissions import Role
 
 NEUTRAL = "no coinciden"
 COOKIE = "areamedica_session"

@@ -13,13 +13,13 @@ from sqlalchemy import text
 from tests.support.bank import FakeGateway
 from tests.support.people import Cast, Person, create_person
 from tests.support.programs import Program, payment
-from webapp import clock
 from webapp.accounts import api_keys, changes, queries
 from webapp.accounts.api_keys import IssuedKey
 from webapp.accounts.changes import UserChanges
 from webapp.accounts.models import ApiKey
-from webapp.extensions import db
-from webapp.permissions import SYSTEM, Permission, Role
+from webapp.kernel import clock
+from webapp.kernel.database import db
+from webapp.kernel.permissions import SYSTEM, Permission, Role
 
 READ = Permission.TRANSACTION_READ
 CREATE = Permission.TRANSACTION_CREATE

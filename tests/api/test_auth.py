@@ -13,9 +13,9 @@ from flask import Flask
 from tests.support.pages import Browser
 from tests.support.people import PASSWORD, Cast, create_person
 from tests.support.programs import Program
-from webapp import clock
 from webapp.accounts import service
-from webapp.permissions import Role
+from webapp.kernel import clock
+from webapp.kernel.permissions import Role
 
 ELSEWHERE: dict[str, Any] = {"environ_overrides": {"REMOTE_ADDR": "198.51.100.23"}}
 """An address of its own: how much is left for the usual one is another test's matter."""
@@ -123,9 +123,9 @@ def test_forged_and_expired_tokens_open_nothing(integrator: Program, app: Flask)
 
 def app_key(app: Flask) -> bytes:
     """The key that the application signs with."""
-    from webapp.api import auth
+    from webapp.api import tokens
 
-    return auth.signing_key(app.config["SETTINGS"].secret_key)
+    return tokens.signing_key(app.config["SETTINGS"].secret_key)
 
 
 def test_the_browsers_session_opens_nothing(cashier: Browser) -> None:

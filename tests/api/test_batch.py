@@ -12,7 +12,7 @@ from tests.support.bank import FakeGateway
 from tests.support.people import Cast
 from tests.support.programs import Program, payment
 from tests.support.threads import together
-from webapp.extensions import db
+from webapp.kernel.database import db
 from webapp.transactions import queries
 
 

@@ -24,14 +24,15 @@ from tests.support.fuzzing import PUBLIC_ADDRESS, Known, beyond_schemas, prepare
 from tests.support.people import Cast, Person
 from tests.support.programs import Program
 from tests.support.receivers import Names
-from webapp import clock, request_limits
 from webapp.accounts import api_keys
 from webapp.api import limiting
-from webapp.api.contract import EVERYWHERE
-from webapp.api.openapi import document
-from webapp.limits import limiter
-from webapp.permissions import ROLE_PERMISSIONS, Role
-from webapp.security import HEADERS
+from webapp.api.contract.document import document
+from webapp.api.contract.operation import EVERYWHERE
+from webapp.kernel import clock
+from webapp.kernel.permissions import ROLE_PERMISSIONS, Role
+from webapp.throttling import request_rate
+from webapp.throttling.attempts import limiter
+from webapp.web.security import HEADERS
 from webapp.webhooks.addresses import Addresses
 from webapp.webhooks.sending import Sender
 
@@ -63,7 +64,7 @@ taken: dict[str, set[str]] = {}
 def unlimited(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Failed sign-ins are not counted, and requests not with those of other tests: limits have their own."""
     monkeypatch.setattr(limiter, "enabled", False)
-    fresh = request_limits.connect(app.config["SETTINGS"])
+    fresh = request_rate.connect(app.config["SETTINGS"])
     monkeypatch.setitem(app.extensions, limiting.EXTENSION, fresh)
 
 

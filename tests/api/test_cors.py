@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 
 from webapp import create_app
-from webapp.config import Settings
-from webapp.extensions import db
+from webapp.kernel.config import Settings
+from webapp.kernel.database import db
 
 OURS = "https://his.clinica.com"
 Maker = Callable[..., Flask]

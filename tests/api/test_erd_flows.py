@@ -11,7 +11,7 @@ from tests.support import payments
 from tests.support.bank import FakeGateway
 from tests.support.people import Cast, create_person
 from tests.support.programs import Program, payment
-from webapp.permissions import Role
+from webapp.kernel.permissions import Role
 
 NEW_USER = {
     "email": "newuser@example.com",

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from flask import Flask
 
-from webapp.api import reading
-from webapp.config import PROJECT_ROOT
-from webapp.errors import HTTP_CODES
+from webapp.api import request_bodies
+from webapp.kernel.config import PROJECT_ROOT
 from webapp.transactions.identifiers import Problem
+from webapp.web.error_pages import HTTP_CODES
 
 DOCUMENT = PROJECT_ROOT / "docs" / "api-errors.md"
 ELSEWHERE = ("banking", "development")
@@ -62,7 +62,7 @@ def field_codes() -> Iterator[str]:
     tree = ast.parse((PROJECT_ROOT / "webapp/api/reading.py").read_text())
     kinds = [key for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys]
     for kind in kinds:
-        yield reading._meaning(_text(kind), "")[0] if kind is not None else ""
+        yield request_bodies._meaning(_text(kind), "")[0] if kind is not None else ""
     yield from ("amount", "invalid")
 
 

@@ -15,7 +15,7 @@ from tests.support import payments
 from tests.support.background import settle
 from tests.support.bank import FakeGateway, answer, movement
 from tests.support.people import PASSWORD, Cast
-from webapp.config import PROJECT_ROOT
+from webapp.kernel.config import PROJECT_ROOT
 from webapp.transactions import queries
 
 PACKAGE = "areamedica_client"

@@ -16,12 +16,15 @@ from tests.support.logs import watched
 from tests.support.people import Cast
 from tests.support.programs import Program, payment
 from tests.support.threads import together
-from webapp import clock, create_app, idempotency
+from webapp import create_app
 from webapp.banking.connection import BankConnection
-from webapp.config import Settings
-from webapp.extensions import db
-from webapp.permissions import Permission, requires
+from webapp.idempotency import kept_answers
+from webapp.kernel import clock
+from webapp.kernel.config import Settings
+from webapp.kernel.database import db
+from webapp.kernel.permissions import Permission
 from webapp.transactions.worker import Worker
+from webapp.web.guard import requires
 
 
 def key(value: str | None = None) -> dict[str, str]:
@@ -182,8 +185,8 @@ def test_a_fault_of_ours_frees_the_key(
     assert integrator.post("/transactions", sent, headers=headers).status_code == 201
 
 
-def take(cast: Cast, digest: str = "d") -> idempotency.Lease | idempotency.KeptAnswer:
-    return idempotency.take(owner_id=cast.cashier.id, key="k", route="POST /x", digest=digest)
+def take(cast: Cast, digest: str = "d") -> kept_answers.Lease | kept_answers.KeptAnswer:
+    return kept_answers.take(owner_id=cast.cashier.id, key="k", route="POST /x", digest=digest)
 
 
 def run_out() -> None:
@@ -195,40 +198,40 @@ def test_while_the_first_works_the_second_waits_and_after_its_death_takes_over(
     app: Flask, cast: Cast
 ):
     first = take(cast)
-    assert isinstance(first, idempotency.Lease)
-    with pytest.raises(idempotency.KeyInFlight):
+    assert isinstance(first, kept_answers.Lease)
+    with pytest.raises(kept_answers.KeyInFlight):
         take(cast)
     run_out()
-    with pytest.raises(idempotency.KeyReused):
+    with pytest.raises(kept_answers.KeyReused):
         take(cast, digest="other content")
     second = take(cast)
-    assert isinstance(second, idempotency.Lease)
+    assert isinstance(second, kept_answers.Lease)
     # The first was only slow: it may no longer write the answer or free the key.
-    idempotency.keep(lease=first, answer=idempotency.KeptAnswer(201, {}, b"first"))
-    idempotency.free(lease=first)
-    idempotency.keep(lease=second, answer=idempotency.KeptAnswer(201, {"ETag": '"1"'}, b"second"))
-    assert take(cast) == idempotency.KeptAnswer(201, {"ETag": '"1"'}, b"second")
+    kept_answers.keep(lease=first, answer=kept_answers.KeptAnswer(201, {}, b"first"))
+    kept_answers.free(lease=first)
+    kept_answers.keep(lease=second, answer=kept_answers.KeptAnswer(201, {"ETag": '"1"'}, b"second"))
+    assert take(cast) == kept_answers.KeptAnswer(201, {"ETag": '"1"'}, b"second")
 
 
 def test_of_many_who_find_a_dead_attempt_one_takes_over(app: Flask, cast: Cast):
     take(cast)
     run_out()
     taken = together(app, [lambda: take(cast)] * 8)
-    assert sum(isinstance(one, idempotency.Lease) for one in taken) == 1
-    assert sum(isinstance(one, idempotency.KeyInFlight) for one in taken) == 7
+    assert sum(isinstance(one, kept_answers.Lease) for one in taken) == 1
+    assert sum(isinstance(one, kept_answers.KeyInFlight) for one in taken) == 7
 
 
 def test_an_answer_is_kept_for_a_day_and_then_forgotten(app: Flask, cast: Cast):
     lease = take(cast)
-    assert isinstance(lease, idempotency.Lease)
-    idempotency.keep(lease=lease, answer=idempotency.KeptAnswer(201, {}, b"x"))
+    assert isinstance(lease, kept_answers.Lease)
+    kept_answers.keep(lease=lease, answer=kept_answers.KeptAnswer(201, {}, b"x"))
     (row,) = kept()
     assert row.expires_at - clock.now() > timedelta(hours=24)
-    idempotency.forget_expired()
+    kept_answers.forget_expired()
     assert len(kept()) == 1
     db.session.execute(text("UPDATE idempotency_keys SET expires_at = now() - interval '1 s'"))
     db.session.commit()
-    assert isinstance(take(cast, digest="other content"), idempotency.Lease)
+    assert isinstance(take(cast, digest="other content"), kept_answers.Lease)
 
 
 def test_the_worker_forgets_what_has_expired(app: Flask, cast: Cast):

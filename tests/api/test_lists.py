@@ -17,7 +17,7 @@ from sqlalchemy import text
 from tests.support import payments
 from tests.support.people import Cast
 from tests.support.programs import Program, payment
-from webapp.extensions import db
+from webapp.kernel.database import db
 from webapp.transactions import queries
 
 EXPORT = "/transactions/export"

@@ -20,11 +20,14 @@ from tests.support.bank import FakeGateway
 from tests.support.compatibility import breaks
 from tests.support.pages import Browser
 from tests.support.programs import Program
-from webapp.api import filters, listing, openapi
-from webapp.api.contract import REFUSALS, operation_of
+from webapp.api import paging
+from webapp.api.contract import document
+from webapp.api.contract.operation import REFUSALS, operation_of
+from webapp.api.transactions import filters
 from webapp.banking.gateway import BankType, Requirements
-from webapp.config import PROJECT_ROOT
-from webapp.permissions import Permission, access_of
+from webapp.kernel.config import PROJECT_ROOT
+from webapp.kernel.permissions import Permission
+from webapp.web.guard import access_of
 
 COMMITTED = PROJECT_ROOT / "docs" / "openapi.json"
 RELEASED = PROJECT_ROOT / "docs" / "openapi-released.json"
@@ -39,7 +42,7 @@ def _template(rule: str) -> str:
 
 @pytest.fixture
 def contract(app: Flask) -> Document:
-    return openapi.document(app)
+    return document.document(app)
 
 
 def operations(document: Document) -> Iterator[tuple[str, Document]]:
@@ -62,7 +65,7 @@ def test_a_route_without_a_description_stops_the_contract(app: Flask) -> None:
     other = Flask("planted")
     other.add_url_rule("/api/v1/forgotten", view_func=lambda: "", endpoint="forgotten")
     with pytest.raises(LookupError, match="GET /api/v1/forgotten has no @operation"):
-        openapi.build(other)
+        document.build(other)
 
 
 def test_it_is_served_to_everybody_as_json(stranger: Program, contract: Document) -> None:
@@ -116,7 +119,7 @@ def test_public_operations_ask_for_nothing_and_the_others_name_their_permission(
     app: Flask, contract: Document
 ) -> None:
     assert contract["security"] == [{"bearer": []}]
-    for path, method, view, _rule in openapi.routes(app):
+    for path, method, view, _rule in document.routes(app):
         access, operation = access_of(view), contract["paths"][path][method]
         assert access is not None
         assert (operation.get("security") == []) == access.public
@@ -136,7 +139,7 @@ def test_what_operations_share_is_switched_on_by_one_word(
     assert described is not None
     more = replace(described, idempotent=True, versioned=True, response_headers=("Link",))
     monkeypatch.setattr(view, "__operation__", more)
-    operation = openapi.build(app)["paths"]["/api/v1/transactions"]["post"]
+    operation = document.build(app)["paths"]["/api/v1/transactions"]["post"]
     assert [given["$ref"].split("/")[-1] for given in operation["parameters"]] == [
         "Idempotency-Key",
         "If-Match",
@@ -148,12 +151,12 @@ def test_what_operations_share_is_switched_on_by_one_word(
 
 
 def test_the_filter_that_is_documented_is_the_one_that_is_read() -> None:
-    assert set(filters.TransactionFilter.model_fields) == listing.FILTERS
+    assert set(filters.TransactionFilter.model_fields) == paging.FILTERS
 
 
 def test_every_code_that_an_operation_names_stands_among_the_errors(app: Flask) -> None:
     told = documented("Codes")
-    for path, _method, view, _rule in openapi.routes(app):
+    for path, _method, view, _rule in document.routes(app):
         described = operation_of(view)
         assert described is not None
         for codes in described.codes.values():
@@ -177,11 +180,11 @@ def test_the_dialect_in_force_says_what_a_payment_must_bring(
             payer_bank=kind is BankType.MOBILE_TRANSFER,
         )
 
-    usual = openapi.build(app)["components"]["schemas"]["CreateTransaction"]
+    usual = document.build(app)["components"]["schemas"]["CreateTransaction"]
     assert usual["properties"]["reference"]["pattern"] == "^[0-9]{9}$"
     assert "amount" not in usual["required"]
     monkeypatch.setattr(bank, "requirements", demanding)
-    other = openapi.build(app)["components"]["schemas"]["CreateTransaction"]
+    other = document.build(app)["components"]["schemas"]["CreateTransaction"]
     assert other["properties"]["reference"]["pattern"] == "^[0-9]{6,12}$"
     assert {"amount", "operation_date"} <= set(other["required"])
     assert "payer_bank" not in other["required"]
@@ -224,7 +227,7 @@ def test_the_committed_copy_is_the_contract(contract: Document) -> None:
 def test_the_command_prints_and_writes_the_contract(app: Flask, tmp_path: Path) -> None:
     runner = app.test_cli_runner()
     printed = Context().run(runner.invoke, args=["openapi"])
-    assert json.loads(printed.output) == openapi.document(app)
+    assert json.loads(printed.output) == document.document(app)
     target = tmp_path / "contract.json"
     written = Context().run(runner.invoke, args=["openapi", "--output", str(target)])
     assert written.exit_code == 0

@@ -11,7 +11,7 @@ from flask import Flask
 from tests.support.logs import watched
 from tests.support.people import Cast
 from tests.support.programs import Program, check_problem, payment
-from webapp.security import MAX_BODY_BYTES
+from webapp.web.security import MAX_BODY_BYTES
 
 
 def problems_of(answer: Any) -> list[tuple[str, str]]:

@@ -16,11 +16,12 @@ from tests.support.outage import closed_port
 from tests.support.people import Cast
 from tests.support.programs import Program, check_problem
 from tests.support.threads import together
-from webapp import create_app, request_limits
-from webapp.config import Settings
-from webapp.extensions import db
-from webapp.limits import limiter
-from webapp.request_limits import PostgresStore, RedisStore, RequestLimits
+from webapp import create_app
+from webapp.kernel.config import Settings
+from webapp.kernel.database import db
+from webapp.throttling import request_rate
+from webapp.throttling.attempts import limiter
+from webapp.throttling.request_rate import PostgresStore, RedisStore, RequestLimits
 
 Maker = Callable[..., Flask]
 REDIS = pytest.mark.skipif(
@@ -188,7 +189,7 @@ def counter(limit: int) -> RequestLimits:
 def test_who_asks_often_is_counted_in_advance_and_never_let_beyond(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(request_limits, "OFTEN_SECONDS", 60.0)
+    monkeypatch.setattr(request_rate, "OFTEN_SECONDS", 60.0)
     processes = [counter(20_000), counter(20_000)]
     statements = 0
     store_add = PostgresStore.add
@@ -201,7 +202,7 @@ def test_who_asks_often_is_counted_in_advance_and_never_let_beyond(
     monkeypatch.setattr(PostgresStore, "add", add)
     passed = sum(process.take(["token a"]).allowed for _ in range(11_000) for process in processes)
     assert passed <= 20_000
-    assert passed >= 20_000 - 2 * 20_000 // request_limits.SHARE
+    assert passed >= 20_000 - 2 * 20_000 // request_rate.SHARE
     assert statements < 6_000
     assert not any(process.take(["token a"]).allowed for process in processes)
 
@@ -209,7 +210,7 @@ def test_who_asks_often_is_counted_in_advance_and_never_let_beyond(
 def test_many_threads_of_one_process_are_counted_exactly(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(request_limits, "OFTEN_SECONDS", 60.0)
+    monkeypatch.setattr(request_rate, "OFTEN_SECONDS", 60.0)
     one = counter(3_000)
 
     def spend() -> int:

@@ -18,16 +18,17 @@ from tests.support.pages import Browser
 from tests.support.people import PASSWORD, Cast, Person, create_person
 from tests.support.programs import Program
 from tests.support.threads import together
-from webapp import clock, create_app
+from webapp import create_app
 from webapp.accounts import changes, queries, service
 from webapp.accounts.changes import UserChanges
 from webapp.accounts.models import RefreshToken, UserSession
 from webapp.accounts.service import TokenReused
-from webapp.api.auth import signing_key
-from webapp.config import Settings
-from webapp.errors import NotSignedIn
-from webapp.extensions import db
-from webapp.permissions import Permission, Role
+from webapp.api.tokens import signing_key
+from webapp.kernel import clock
+from webapp.kernel.config import Settings
+from webapp.kernel.database import db
+from webapp.kernel.errors import NotSignedIn
+from webapp.kernel.permissions import Permission, Role
 
 Tokens = dict[str, Any]
 OTHER_KEY = b"somebody else's key of 32 bytes!!"

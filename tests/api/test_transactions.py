@@ -18,7 +18,7 @@ from webapp.transactions import queries
 
 def _wait_for_background() -> None:
     """Let the question that follows the logging end, so that the test decides what is asked next."""
-    from webapp.extensions import bank_pool
+    from webapp.transactions.asking import bank_pool
 
     for _ in range(4):
         bank_pool._free.acquire()

@@ -12,7 +12,7 @@ from tests.support.counting import counted_statements
 from tests.support.people import PASSWORD, Cast, Person, create_person
 from tests.support.programs import Program
 from webapp.accounts import queries
-from webapp.permissions import ROLE_PERMISSIONS, Permission, Role
+from webapp.kernel.permissions import ROLE_PERMISSIONS, Permission, Role
 
 CASHIERS = ["transaction:create", "transaction:read"]
 

@@ -19,7 +19,7 @@ from tests.support.people import Cast, create_person
 from tests.support.programs import Program
 from tests.support.receivers import Names, Receiver, receiving
 from tests.support.threads import together
-from webapp.permissions import Role
+from webapp.kernel.permissions import Role
 from webapp.transactions import checking
 from webapp.webhooks.addresses import Addresses
 from webapp.webhooks.delivery import deliver_due

@@ -15,7 +15,6 @@ from enum import StrEnum
 import pytest
 
 from tests.support.banesco import SECRET, NotedCalls
-from webapp import clock
 from webapp.banking.gateway import (
     BankError,
     BankGateway,
@@ -33,6 +32,7 @@ from webapp.banking.gateway import (
 )
 from webapp.banking.sandbox.failures import Failure, Mode
 from webapp.banking.sandbox.server import SandboxServer
+from webapp.kernel import clock
 from webapp.transactions import matching
 from webapp.transactions.lifecycle import Status
 

@@ -14,11 +14,11 @@ from tests.support import payments
 from tests.support.counting import counted_statements
 from tests.support.pages import Browser
 from tests.support.people import Cast
-from webapp import clock
 from webapp.banking import queries
 from webapp.banking.models import BankCall
 from webapp.banking.queries import CallFilter
-from webapp.extensions import db
+from webapp.kernel import clock
+from webapp.kernel.database import db
 
 
 def put(**values: Any) -> BankCall:

@@ -18,7 +18,6 @@ from tests.support.banesco import API_URL, AUTH_URL, SECRET, connection
 from tests.support.calls import pass_time
 from tests.support.people import Cast
 from tests.support.threads import together
-from webapp import clock
 from webapp.banking.calls import CallPolicy, DatabaseCallLog, next_allowed_at
 from webapp.banking.gateway import (
     BankRefusedUs,
@@ -28,7 +27,8 @@ from webapp.banking.gateway import (
     Outcome,
 )
 from webapp.banking.models import BankCall
-from webapp.extensions import db
+from webapp.kernel import clock
+from webapp.kernel.database import db
 from webapp.transactions import checking
 from webapp.transactions.checking import CheckOutcome
 

@@ -22,7 +22,7 @@ from webapp.banking.http import MAX_ANSWER_BYTES, BankHttp, Reply
 from webapp.banking.sandbox.failures import Failure, Mode
 from webapp.banking.sandbox.server import SandboxServer
 from webapp.banking.sandbox.settings import SandboxSettings
-from webapp.retry_after import parse_retry_after
+from webapp.kernel.retry_after import parse_retry_after
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 URL = "https://bank.test/v1/transactions/1"

@@ -18,7 +18,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from tests.support.calls import pass_time
-from webapp import clock, create_app
+from webapp import create_app
 from webapp.banking.gateway import Movement as ShownMovement
 from webapp.banking.gateway import MovementState
 from webapp.banking.sandbox.failures import Failure, Mode
@@ -26,8 +26,9 @@ from webapp.banking.sandbox.server import SandboxServer
 from webapp.banking.sandbox.settings import SandboxSettings
 from webapp.banking.sandbox.store import Movement
 from webapp.banking.statement import BadDays, as_csv, read_days
-from webapp.config import Settings
-from webapp.extensions import db
+from webapp.kernel import clock
+from webapp.kernel.config import Settings
+from webapp.kernel.database import db
 
 ACCOUNT = "01340000000000007777"
 DAY = clock.today() - timedelta(days=120)

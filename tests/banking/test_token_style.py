@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from webapp.banking.oauth import TokenStyle
-from webapp.config import BankAccess
+from webapp.kernel.config import BankAccess
 
 ACCESS = BankAccess(
     environment="qa",

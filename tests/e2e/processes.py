@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 import requests
 
-from webapp.config import PROJECT_ROOT
 from webapp.development import lifeline
+from webapp.kernel.config import PROJECT_ROOT
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 15.0

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.processes import Processes
-from webapp.config import PROJECT_ROOT
+from webapp.kernel.config import PROJECT_ROOT
 
 pytestmark = pytest.mark.processes
 

@@ -12,8 +12,8 @@ from sqlalchemy import text
 from tests.support import payments
 from tests.support.pages import Browser
 from tests.support.people import Cast
-from webapp import clock
-from webapp.extensions import db
+from webapp.kernel import clock
+from webapp.kernel.database import db
 from webapp.reports import queries
 
 

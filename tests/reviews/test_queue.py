@@ -18,7 +18,7 @@ from tests.support.bank import FakeGateway, answer, movement
 from tests.support.counting import counted_statements
 from tests.support.pages import Browser, Page
 from tests.support.people import Cast, Person
-from webapp.extensions import db
+from webapp.kernel.database import db
 from webapp.transactions import checking, queries
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction

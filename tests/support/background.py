@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from webapp.background import BoundedPool
-from webapp.extensions import bank_pool
+from webapp.kernel.background import BoundedPool
+from webapp.transactions.asking import bank_pool
 
 
 def settle(pool: BoundedPool = bank_pool, seconds: float = 10) -> None:

@@ -18,7 +18,7 @@ from webapp.banking.conversation import Conversation
 from webapp.banking.gateway import BankError, BankType, CallRecord, Claim
 from webapp.banking.http import BankHttp
 from webapp.banking.oauth import TokenSource
-from webapp.config import BankAccess
+from webapp.kernel.config import BankAccess
 
 API_URL = "https://bank.test/v1"
 AUTH_URL = "https://bank.test/oauth/token"

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from webapp.extensions import db
+from webapp.kernel.database import db
 
 
 def pass_time(seconds: float) -> None:

@@ -15,10 +15,10 @@ from schemathesis.generation import GenerationMode
 from tests.support import payments
 from tests.support.bank import FakeGateway, answer, movement
 from tests.support.people import Cast, Person, create_person
-from webapp import clock
 from webapp.accounts import api_keys
-from webapp.extensions import db
-from webapp.permissions import Role
+from webapp.kernel import clock
+from webapp.kernel.database import db
+from webapp.kernel.permissions import Role
 from webapp.transactions import checking
 from webapp.webhooks import outbox, service
 from webapp.webhooks.addresses import Addresses

@@ -10,7 +10,7 @@ from typing import Any
 from tests.support.people import Person
 from webapp.banking.gateway import BankType
 from webapp.transactions import queries, service
-from webapp.transactions.details import Details
+from webapp.transactions.declaration import Details
 from webapp.transactions.models import Transaction
 
 _numbers = itertools.count(1)

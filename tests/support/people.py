@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass, fields
 
 from webapp.accounts import queries, service
-from webapp.permissions import Actor, Role
+from webapp.kernel.permissions import Actor, Role
 
 PASSWORD = "a long test password"
 

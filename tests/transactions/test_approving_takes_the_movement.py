@@ -13,11 +13,11 @@ from sqlalchemy import text
 from tests.support import payments
 from tests.support.people import Cast
 from tests.support.threads import together
-from webapp import clock
 from webapp.banking.gateway import BankAnswer, Movement, MovementState
-from webapp.errors import Conflict
-from webapp.extensions import db
-from webapp.transactions import answers, queries, service
+from webapp.kernel import clock
+from webapp.kernel.database import db
+from webapp.kernel.errors import Conflict
+from webapp.transactions import bank_answers, queries, service
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
 from webapp.transactions.service import StaleVersion, Verdict
@@ -45,7 +45,7 @@ def claimed(cast: Cast, reference: str, amount: str = "124.00") -> Transaction:
 
 
 def bank_says(payment: Transaction, *movements: Movement) -> Transaction:
-    return answers.record_answer(
+    return bank_answers.record_answer(
         row_id=payment.id,
         version=queries.by_id(payment.id).version,
         answer=BankAnswer(movements),

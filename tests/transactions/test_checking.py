@@ -14,8 +14,7 @@ from tests.support.bank import FakeGateway, answer, movement
 from tests.support.pages import Browser
 from tests.support.people import Cast
 from tests.support.threads import together
-from webapp import clock
-from webapp.banking import health
+from webapp.banking import availability
 from webapp.banking.connection import BankConnection
 from webapp.banking.gateway import (
     BankRateLimited,
@@ -27,11 +26,12 @@ from webapp.banking.gateway import (
     TransactionType,
 )
 from webapp.banking.models import BankCall
-from webapp.errors import NotFound
-from webapp.extensions import db
+from webapp.kernel import clock
+from webapp.kernel.database import db
+from webapp.kernel.errors import NotFound
 from webapp.transactions import checking, queries, service
 from webapp.transactions.checking import CheckOutcome
-from webapp.transactions.details import details_of
+from webapp.transactions.declaration import details_of
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
 
@@ -225,15 +225,15 @@ def test_an_outage_leaves_what_waits_for_a_supervisor_where_it_is(cast: Cast, ba
 
 def test_while_the_bank_is_down_only_a_probe_goes_out(cast: Cast, bank, connection):
     payment = payments.logged(cast.cashier)
-    for _ in range(health.THRESHOLD):
-        health.note("qa", Outcome.UNAVAILABLE)
+    for _ in range(availability.THRESHOLD):
+        availability.note("qa", Outcome.UNAVAILABLE)
     db.session.commit()
     assert checking.check(payment.id, bank=connection).outcome is CheckOutcome.BANK_SILENT
     assert not bank.claims
     bank.will_answer(answer(movement(payment)))
     result = checking.check(payment.id, bank=connection, probe=True)
     assert result.outcome is CheckOutcome.ANSWERED
-    assert health.current("qa").up
+    assert availability.current("qa").up
 
 
 def test_a_mistake_of_ours_gives_the_claim_back_and_is_not_hidden(cast: Cast, bank, connection):

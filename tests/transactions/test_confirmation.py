@@ -18,12 +18,12 @@ from tests.support.pages import Browser
 from tests.support.people import Cast
 from tests.support.programs import Program
 from tests.support.programs import payment as payment_body
-from webapp import clock
 from webapp.banking.connection import BankConnection, connect
 from webapp.banking.gateway import BankType
 from webapp.banking.sandbox.server import SandboxServer
 from webapp.banking.sandbox.store import Movement
-from webapp.config import SANDBOX_ACCOUNT, Settings
+from webapp.kernel import clock
+from webapp.kernel.config import SANDBOX_ACCOUNT, Settings
 from webapp.transactions import checking, queries
 from webapp.transactions.checking import CheckOutcome
 from webapp.transactions.lifecycle import Status

@@ -15,11 +15,11 @@ from tests.support.bank import FakeGateway, answer, movement
 from tests.support.pages import Browser
 from tests.support.people import Cast
 from tests.support.programs import Program, payment
-from webapp import clock
 from webapp.banking.connection import BankConnection
-from webapp.extensions import db
+from webapp.kernel import clock
+from webapp.kernel.database import db
 from webapp.reports import queries as reports
-from webapp.transactions import checking, paying, queries
+from webapp.transactions import allocation, checking, queries
 from webapp.transactions.checking import CheckOutcome
 from webapp.transactions.lifecycle import Status
 
@@ -152,7 +152,7 @@ def test_a_trial_movement_never_blocks_a_real_one(
     verified = payments.reread(real)
     assert verified.status is Status.COMPLETED
     assert verified.matched_movement == payments.reread(trial).matched_movement == identity
-    assert paying.payers(verified, identity) == []
+    assert allocation.payers(verified, identity) == []
 
 
 def test_within_one_environment_a_movement_still_pays_once(app: Flask, cast: Cast):

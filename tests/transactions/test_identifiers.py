@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.properties import calmly
-from webapp import formatting
+from webapp.kernel import formatting
 from webapp.transactions import identifiers
 from webapp.transactions.identifiers import Misspelt, Problem
 

@@ -17,7 +17,7 @@ from tests.support.people import Cast
 from tests.support.properties import calmly
 from tests.support.threads import together
 from webapp.banking.gateway import BankAnswer, Movement, MovementState
-from webapp.transactions import answers
+from webapp.transactions import bank_answers
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
 
@@ -78,7 +78,7 @@ def test_payments_never_outnumber_the_movements_that_pay_them(app: Flask, cast: 
 
 def answered(payment: Transaction, seen: list[tuple[Fact, str]]) -> Transaction:
     """The payment after the bank showed these movements in these spellings."""
-    return answers.record_answer(
+    return bank_answers.record_answer(
         row_id=payment.id,
         version=1,
         answer=BankAnswer(movements=tuple(movement(fact, how) for fact, how in seen)),

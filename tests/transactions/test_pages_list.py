@@ -14,7 +14,7 @@ from tests.support.counting import counted_statements
 from tests.support.pages import Browser, Page
 from tests.support.people import Cast
 from webapp.banking.gateway import BankType, TransactionType
-from webapp.extensions import db
+from webapp.kernel.database import db
 from webapp.transactions.models import Transaction
 
 LIST = "/transactions"

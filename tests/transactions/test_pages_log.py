@@ -18,9 +18,9 @@ from tests.support.background import settle
 from tests.support.bank import FakeGateway, answer, movement
 from tests.support.pages import Browser, Page
 from tests.support.people import Cast
-from webapp import clock, formatting
 from webapp.banking.gateway import BankUnavailable
-from webapp.extensions import db
+from webapp.kernel import clock, formatting
+from webapp.kernel.database import db
 from webapp.transactions import queries
 from webapp.transactions.models import Transaction, TransactionEvent
 

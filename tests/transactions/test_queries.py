@@ -13,9 +13,9 @@ from tests.support import payments
 from tests.support.bank import answer, movement
 from tests.support.people import Cast
 from webapp.banking.gateway import BankType, TransactionType
-from webapp.errors import NotFound
-from webapp.extensions import db
-from webapp.transactions import answers, queries, service
+from webapp.kernel.database import db
+from webapp.kernel.errors import NotFound
+from webapp.transactions import bank_answers, queries, service
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
 from webapp.transactions.queries import Filter
@@ -132,7 +132,7 @@ def test_the_queue_shows_the_longest_waiting_first_and_counts_them(cast: Cast):
     assert (queries.waiting_for_review(), queries.count_for_review()) == ([], 0)
     doubtful = [payments.logged(cast.cashier) for _ in range(3)]
     for payment in reversed(doubtful):
-        answers.record_answer(
+        bank_answers.record_answer(
             row_id=payment.id,
             version=1,
             answer=answer(movement(payment, amount=Decimal(1))),
@@ -141,7 +141,7 @@ def test_the_queue_shows_the_longest_waiting_first_and_counts_them(cast: Cast):
     waiting = [payment.id for payment, _ in queries.waiting_for_review()]
     assert waiting == [payment.id for payment in reversed(doubtful)]
     before = queries.waiting_for_review()
-    answers.record_answer(
+    bank_answers.record_answer(
         row_id=waiting[0],
         version=2,
         answer=answer(movement(doubtful[-1], amount=Decimal(1))),

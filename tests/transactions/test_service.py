@@ -16,21 +16,16 @@ from tests.support import payments
 from tests.support.bank import answer, movement
 from tests.support.people import Cast, Person
 from tests.support.threads import together
-from webapp import clock
 from webapp.banking.gateway import MovementState, TransactionType
-from webapp.errors import Conflict, Forbidden, Invalid, NotFound
-from webapp.extensions import db
-from webapp.permissions import Actor
-from webapp.transactions import answers, paying, queries, service
-from webapp.transactions.details import details_of
+from webapp.kernel import clock
+from webapp.kernel.database import db
+from webapp.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from webapp.kernel.permissions import Actor
+from webapp.transactions import allocation, bank_answers, queries, service
+from webapp.transactions.declaration import details_of
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction, TransactionEvent
-from webapp.transactions.service import (
-    ReferenceTaken,
-    StaleVersion,
-    TransactionIdTaken,
-    Verdict,
-)
+from webapp.transactions.service import ReferenceTaken, StaleVersion, TransactionIdTaken, Verdict
 
 pytestmark = pytest.mark.usefixtures("app")
 GIVE_UP = timedelta(hours=72)
@@ -57,7 +52,7 @@ def log(person: Person, details, *, key: str | None = None, transaction_id: str 
 
 def bank_says(transaction: Transaction, *movements, version: int | None = None) -> Transaction:
     """The bank answers about the payment as it now stands."""
-    answers.record_answer(
+    bank_answers.record_answer(
         row_id=transaction.id,
         version=version or payments.reread(transaction).version,
         answer=answer(*movements),
@@ -293,7 +288,7 @@ class TestDeleting:
         payment = payments.logged(cast.cashier)
         service.delete(actor=cast.supervisor.actor, row_id=payment.id, reason="Error")
         with pytest.raises(NotFound):
-            answers.record_answer(
+            bank_answers.record_answer(
                 row_id=payment.id,
                 version=1,
                 answer=answer(movement(payment)),
@@ -410,7 +405,7 @@ class TestDeciding:
         bank_says(second, movement(second))
         approved = decide(cast.supervisor, second)
         assert approved.matched_movement == movement(first).identity
-        assert paying.payers(approved, movement(first).identity) == []
+        assert allocation.payers(approved, movement(first).identity) == []
 
     def test_two_that_show_one_movement_are_never_both_approved(self, app: Flask, cast: Cast):
         pair = [payments.logged(cast.cashier) for _ in range(2)]
@@ -525,7 +520,7 @@ class TestAnswers:
         shown = [movement(payment, identity="the same") for payment in pair]
 
         def record(number: int):
-            return lambda: answers.record_answer(
+            return lambda: bank_answers.record_answer(
                 row_id=pair[number].id,
                 version=1,
                 answer=answer(shown[number]),

@@ -13,9 +13,9 @@ from tests.support import payments
 from tests.support.bank import movement
 from tests.support.people import Cast
 from webapp.banking.gateway import BankAnswer, BankType, TransactionType
-from webapp.money import AmountProblem
-from webapp.transactions import answers, presenting, queries, rules, service, wording
-from webapp.transactions.details import COLUMNS, details_of
+from webapp.kernel.money import AmountProblem
+from webapp.transactions import bank_answers, presenting, queries, rules, service, wording
+from webapp.transactions.declaration import COLUMNS, details_of
 from webapp.transactions.identifiers import Problem
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.matching import ReasonCode
@@ -156,7 +156,7 @@ def compared(transaction: Transaction) -> dict[str, tuple[str, str, str]]:
 
 def after_answer(cast: Cast, payload: Mapping[str, object], **changes: object) -> Transaction:
     payment = payments.logged(cast.cashier, operation_date=date(2026, 11, 24), payer_bank="0102")
-    answers.record_answer(
+    bank_answers.record_answer(
         row_id=payment.id,
         version=1,
         answer=BankAnswer(movements=(movement(payment, **changes),), payload=payload),

@@ -18,9 +18,10 @@ from tests.support import payments
 from tests.support.bank import FakeGateway, answer, movement
 from tests.support.people import Cast
 from tests.support.threads import together
-from webapp import clock, limits
 from webapp.banking.gateway import BankUnavailable
-from webapp.extensions import db
+from webapp.kernel import clock
+from webapp.kernel.database import db
+from webapp.throttling import attempts
 from webapp.transactions import checking, worker
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
@@ -93,7 +94,7 @@ def test_it_works_through_trouble_until_told_to_stop(cast: Cast, bank, clerk, mo
     monkeypatch.setattr(signal, "signal", lambda name, handler: handlers.update({name: handler}))
     monkeypatch.setattr(worker, "IDLE_SECONDS", 0.01)
     swept = threading.Event()
-    monkeypatch.setattr(limits, "forget_expired", swept.set)
+    monkeypatch.setattr(attempts, "forget_expired", swept.set)
     troubles = iter(
         [OperationalError("SELECT 1", None, Exception("server gone")), RuntimeError("a mistake")]
     )
@@ -133,7 +134,7 @@ def test_housekeeping_survives_a_lost_database(clerk, monkeypatch):
     def gone() -> None:
         raise OperationalError("DELETE", None, Exception("server gone"))
 
-    monkeypatch.setattr(limits, "forget_expired", gone)
+    monkeypatch.setattr(attempts, "forget_expired", gone)
     clerk._keep_house()
 
 

@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 
 from tests.support.people import Cast, Person
 from tests.support.receivers import Names, Receiver, receiving
-from webapp import clock
-from webapp.extensions import db
+from webapp.kernel import clock
+from webapp.kernel.database import db
 from webapp.webhooks import service
 from webapp.webhooks.addresses import Addresses
 from webapp.webhooks.delivery import deliver_due

@@ -27,14 +27,14 @@ from tests.webhooks.conftest import (
     send_all,
     staged_for,
 )
-from webapp import clock
 from webapp.accounts.models import User
-from webapp.config import PROJECT_ROOT, Settings
-from webapp.extensions import db
-from webapp.observability import WEBHOOK_DELIVERIES
+from webapp.kernel import clock
+from webapp.kernel.config import PROJECT_ROOT, Settings
+from webapp.kernel.database import db
+from webapp.kernel.metrics import WEBHOOK_DELIVERIES
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.worker import Worker
-from webapp.webhooks import delivery, queries, schedule, service
+from webapp.webhooks import delivery, queries, retry_schedule, service
 from webapp.webhooks.delivery import claim, deliver_due
 from webapp.webhooks.events import DeliveryState, DisabledReason, Failure
 from webapp.webhooks.models import WebhookDelivery, WebhookEndpoint
@@ -88,7 +88,7 @@ def test_after_a_failure_it_waits_longer_and_longer_and_then_gives_up(
     staged_for(endpoint, 1)
     receiver.will_answer(500)
     gave_up = WEBHOOK_DELIVERIES.labels("gave_up")._value.get()
-    for delay in schedule.DELAYS:
+    for delay in retry_schedule.DELAYS:
         begun = clock.now()
         send_all(sender)
         (row,) = deliveries()
@@ -105,16 +105,16 @@ def test_after_a_failure_it_waits_longer_and_longer_and_then_gives_up(
 
 
 def test_the_delays_are_those_of_the_documents_and_never_all_at_once():
-    waits = [schedule.delay_after(attempts) for attempts in range(1, 11)]
-    for wait, delay in zip(waits, schedule.DELAYS, strict=False):
+    waits = [retry_schedule.delay_after(attempts) for attempts in range(1, 11)]
+    for wait, delay in zip(waits, retry_schedule.DELAYS, strict=False):
         assert wait is not None and delay <= wait <= delay * 1.1
     assert waits[-1] is None
-    assert len({schedule.delay_after(5) for _ in range(20)}) > 1
+    assert len({retry_schedule.delay_after(5) for _ in range(20)}) > 1
 
 
 @pytest.mark.parametrize(("asked", "hours"), [(7200.0, 2), (1e9, 24), (0.0, 0), (None, 0)])
 def test_a_receiver_may_ask_for_more_time_but_not_for_ever(asked: float | None, hours: int):
-    wait = schedule.delay_after(1, asked)
+    wait = retry_schedule.delay_after(1, asked)
     assert wait is not None
     assert wait == max(timedelta(hours=hours), wait)
     assert wait <= max(timedelta(hours=hours), timedelta(seconds=6))

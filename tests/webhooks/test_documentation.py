@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from webapp.config import PROJECT_ROOT
-from webapp.webhooks import schedule, service, signing
+from webapp.kernel.config import PROJECT_ROOT
+from webapp.webhooks import retry_schedule, service, signing
 from webapp.webhooks.events import TEST_EVENT, DeliveryState, DisabledReason, EventType, Failure
 
 TEXT = (PROJECT_ROOT / "docs" / "webhooks.md").read_text()
@@ -50,7 +50,7 @@ def test_the_waits_are_those_of_the_schedule() -> None:
         {"seconds": 1, "minutes": 60, "hours": 3600}[unit[name]] * int(number)
         for number, name in told
     ]
-    assert waits == [int(delay.total_seconds()) for delay in schedule.DELAYS]
+    assert waits == [int(delay.total_seconds()) for delay in retry_schedule.DELAYS]
     assert f"at most {service.MAX_ENDPOINTS} webhooks" in TEXT
     assert f"for {service.KEPT.days} days" in TEXT
 

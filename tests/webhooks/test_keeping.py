@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from tests.support.people import Cast
 from tests.support.receivers import Receiver
 from tests.webhooks.conftest import Listen, deliveries, endpoint_now, send_all, staged_for
-from webapp import clock
-from webapp.extensions import db
+from webapp.kernel import clock
+from webapp.kernel.database import db
 from webapp.webhooks import service
 from webapp.webhooks.events import EventType
 from webapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint

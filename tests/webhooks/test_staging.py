@@ -19,12 +19,12 @@ from tests.support.counting import counted_statements
 from tests.support.people import Cast
 from tests.support.threads import together
 from tests.webhooks.conftest import Listen, deliveries
-from webapp import clock
 from webapp.accounts.models import PermissionRow, User, UserPermission
-from webapp.errors import Conflict
-from webapp.extensions import db
-from webapp.permissions import Permission
-from webapp.transactions import checking, moves, queries, service
+from webapp.kernel import clock
+from webapp.kernel.database import db
+from webapp.kernel.errors import Conflict
+from webapp.kernel.permissions import Permission
+from webapp.transactions import checking, queries, service, status_changes
 from webapp.transactions.lifecycle import Cause, Status
 from webapp.transactions.models import Transaction
 from webapp.transactions.service import Verdict
@@ -119,7 +119,7 @@ def test_corrections_and_deletion_are_updates(
 def test_a_payment_that_nobody_ever_saw_is_told(app: Flask, cast: Cast, listen: Listen):
     listen(URL)
     payment = queries.locked(payments.logged(cast.cashier).id)
-    moves.move(payment, Status.UNKNOWN, Cause.GIVING_UP, cast.admin.actor, None)
+    status_changes.move(payment, Status.UNKNOWN, Cause.GIVING_UP, cast.admin.actor, None)
     db.session.commit()
     assert [message["type"] for message in told()] == ["transaction.unknown"]
 
@@ -192,7 +192,7 @@ def test_who_lost_the_permission_is_told_nothing(
 def test_what_is_rolled_back_was_never_staged(app: Flask, cast: Cast, listen: Listen):
     listen(URL)
     payment = queries.locked(payments.logged(cast.cashier).id)
-    moves.move(payment, Status.UNKNOWN, Cause.GIVING_UP, cast.admin.actor, None)
+    status_changes.move(payment, Status.UNKNOWN, Cause.GIVING_UP, cast.admin.actor, None)
     db.session.rollback()
     assert told() == []
 
@@ -252,7 +252,7 @@ def test_staging_is_one_statement_however_many_listen(
         listen(URL)
     locked = queries.locked(payment.id)
     with counted_statements() as statements:
-        moves.event(locked, Status.IN_PROGRESS, cast.admin.actor, None)
+        status_changes.event(locked, Status.IN_PROGRESS, cast.admin.actor, None)
     db.session.commit()
     assert len(statements) == 1
     assert len(told()) == 5

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.accounts import api_keys, changes, queries, service, wording
@@ -23,10 +23,12 @@ from webapp.accounts.forms import (
 )
 from webapp.accounts.models import User
 from webapp.accounts.queries import UserFilter, UserPage
-from webapp.errors import Conflict, Invalid
-from webapp.extensions import db
-from webapp.permissions import Permission, Role, actor, requires
-from webapp.words import gettext as _
+from webapp.kernel.database import db
+from webapp.kernel.errors import Conflict, Invalid
+from webapp.kernel.i18n import gettext as _
+from webapp.kernel.permissions import Permission, Role
+from webapp.web.guard import actor, requires
+from webapp.web.htmx import page_or_part
 
 bp = Blueprint("administration", __name__, url_prefix="/admin")
 
@@ -44,19 +46,16 @@ def users() -> ResponseReturnValue:
         page = queries.user_page(filters.wanted(), offset=offset, size=PAGE_SIZE)
     else:
         page = UserPage(items=[], total=0, number=1, size=PAGE_SIZE)
-    is_part = bool(request.headers.get("HX-Request"))
-    response = make_response(
-        render_template(
-            "accounts/_users.html" if is_part else "accounts/users.html",
-            filters=filters,
-            filtered=filters.errors or filters.wanted() != UserFilter(),
-            page=page,
-            page_url=lambda to: url_for(".users", **{**request.args.to_dict(), "page": to}),
-            roles=wording.ROLES,
-        ),
-        422 if filters.errors else 200,
+    response = page_or_part(
+        "accounts/users.html",
+        "accounts/_users.html",
+        filters=filters,
+        filtered=filters.errors or filters.wanted() != UserFilter(),
+        page=page,
+        page_url=lambda to: url_for(".users", **{**request.args.to_dict(), "page": to}),
+        roles=wording.ROLES,
     )
-    response.vary.add("HX-Request")
+    response.status_code = 422 if filters.errors else 200
     return response
 
 

@@ -11,16 +11,16 @@ from psycopg2.errors import UniqueViolation
 from sqlalchemy import or_, update
 from sqlalchemy.exc import IntegrityError
 
-from webapp import clock
 from webapp.accounts import queries, trail
 from webapp.accounts.models import ApiKey, User
 from webapp.accounts.queries import KeyHolder, hash_token
 from webapp.accounts.trail import AccountAction
-from webapp.errors import Conflict, Invalid, NotFound
-from webapp.extensions import db
-from webapp.permissions import SYSTEM, Actor, Permission
-from webapp.words import gettext as _
-from webapp.words import lazy_gettext as _l
+from webapp.kernel import clock
+from webapp.kernel.database import db
+from webapp.kernel.errors import Conflict, Invalid, NotFound
+from webapp.kernel.i18n import gettext as _
+from webapp.kernel.i18n import lazy_gettext as _l
+from webapp.kernel.permissions import SYSTEM, Actor, Permission
 
 MARK = "amp_"
 """How every key begins: it tells a key from a token, and leaked ones can be searched for."""

@@ -6,14 +6,14 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from webapp import clock
 from webapp.accounts import passwords, queries, service, trail
 from webapp.accounts.models import User, UserPermission
 from webapp.accounts.trail import AccountAction
-from webapp.errors import Conflict, Invalid
-from webapp.extensions import db
-from webapp.permissions import ROLE_PERMISSIONS, Actor, Permission, Role
-from webapp.words import lazy_gettext as _l
+from webapp.kernel import clock
+from webapp.kernel.database import db
+from webapp.kernel.errors import Conflict, Invalid
+from webapp.kernel.i18n import lazy_gettext as _l
+from webapp.kernel.permissions import ROLE_PERMISSIONS, Actor, Permission, Role
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import click
 from flask.cli import AppGroup
 
 from webapp.accounts import api_keys, queries, service
-from webapp.errors import DomainError
-from webapp.permissions import SYSTEM, Permission, Role
-from webapp.text import is_storable
-from webapp.words import gettext as _
+from webapp.kernel.errors import DomainError
+from webapp.kernel.i18n import gettext as _
+from webapp.kernel.permissions import SYSTEM, Permission, Role
+from webapp.kernel.text import is_storable
 
 users = AppGroup("users", help="The people and programs that use the product.")
 

@@ -19,11 +19,11 @@ from wtforms.widgets import CheckboxInput
 
 from webapp.accounts import api_keys, wording
 from webapp.accounts.queries import UserFilter
-from webapp.errors import DomainError
-from webapp.permissions import Permission, Role
-from webapp.text import is_storable
-from webapp.words import gettext as _
-from webapp.words import lazy_gettext as _l
+from webapp.kernel.errors import DomainError
+from webapp.kernel.i18n import gettext as _
+from webapp.kernel.i18n import lazy_gettext as _l
+from webapp.kernel.permissions import Permission, Role
+from webapp.kernel.text import is_storable
 
 
 class LoginForm(FlaskForm):

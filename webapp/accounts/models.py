@@ -10,9 +10,9 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from webapp import clock
-from webapp.database import Base
-from webapp.permissions import Actor, ActorType, Permission, Role
+from webapp.kernel import clock
+from webapp.kernel.database import Base
+from webapp.kernel.permissions import Actor, ActorType, Permission, Role
 
 
 class User(Base):

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
-from webapp import clock
 from webapp.accounts.models import (
     AccountEvent,
     ApiKey,
@@ -20,9 +19,10 @@ from webapp.accounts.models import (
     UserPermission,
     UserSession,
 )
-from webapp.errors import NotFound
-from webapp.extensions import db
-from webapp.permissions import Actor, ActorType, Permission, Role
+from webapp.kernel import clock
+from webapp.kernel.database import db
+from webapp.kernel.errors import NotFound
+from webapp.kernel.permissions import Actor, ActorType, Permission, Role
 
 ACTIVE_WITHIN = timedelta(minutes=15)
 

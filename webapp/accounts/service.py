@@ -13,17 +13,17 @@ from sqlalchemy import ColumnElement, CursorResult, delete, exists, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
-from webapp import clock
 from webapp.accounts import passwords, queries, trail
 from webapp.accounts.models import RefreshToken, User, UserPermission, UserSession
 from webapp.accounts.queries import SignedInUser, hash_token
 from webapp.accounts.trail import AccountAction
-from webapp.errors import Conflict, Invalid, NotSignedIn
-from webapp.extensions import db
-from webapp.permissions import ROLE_PERMISSIONS, SYSTEM, Actor, Permission, Role
-from webapp.text import is_storable
-from webapp.words import gettext as _
-from webapp.words import lazy_gettext as _l
+from webapp.kernel import clock
+from webapp.kernel.database import db
+from webapp.kernel.errors import Conflict, Invalid, NotSignedIn
+from webapp.kernel.i18n import gettext as _
+from webapp.kernel.i18n import lazy_gettext as _l
+from webapp.kernel.permissions import ROLE_PERMISSIONS, SYSTEM, Actor, Permission, Role
+from webapp.kernel.text import is_storable
 
 log = structlog.get_logger(__name__)
 

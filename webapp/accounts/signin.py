@@ -14,11 +14,12 @@ from flask_login import current_user, login_user, logout_user
 from webapp.accounts import queries, service
 from webapp.accounts.models import User
 from webapp.accounts.queries import SignedInUser
-from webapp.config import Settings
-from webapp.errors import NotSignedIn
-from webapp.extensions import login_manager
-from webapp.permissions import Actor
-from webapp.words import gettext as _
+from webapp.kernel.config import Settings
+from webapp.kernel.errors import NotSignedIn
+from webapp.kernel.i18n import gettext as _
+from webapp.kernel.permissions import Actor
+from webapp.web.extensions import login_manager
+from webapp.web.htmx import htmx_headers
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class PagesGate:
         return signed_in.actor
 
     def turn_away(self) -> ResponseReturnValue:
-        if request.headers.get("HX-Request"):
+        if htmx_headers():
             target = url_for("accounts.login", next=_page_shown())
             return Response(status=401, headers={"HX-Redirect": target})
         reads = request.method in ("GET", "HEAD")
@@ -67,7 +68,7 @@ class PagesGate:
 
 def _page_shown() -> str | None:
     """The path of the page from which HTMX asks, where it is one of ours."""
-    return _page_of(request.headers.get("HX-Current-URL"))
+    return _page_of(htmx_headers().current_url)
 
 
 def _page_of(address: str | None) -> str | None:

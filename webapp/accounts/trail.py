@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from webapp.accounts.models import AccountEvent
-from webapp.extensions import db
-from webapp.permissions import Actor
+from webapp.kernel.database import db
+from webapp.kernel.permissions import Actor
 
 
 class AccountAction(StrEnum):

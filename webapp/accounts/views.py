@@ -8,10 +8,10 @@ from flask_login import current_user
 
 from webapp.accounts import service, signin
 from webapp.accounts.forms import LoginForm
-from webapp.errors import NotSignedIn
-from webapp.limits import failed_sign_ins
-from webapp.permissions import public, signed_in
-from webapp.words import gettext as _
+from webapp.kernel.errors import NotSignedIn
+from webapp.kernel.i18n import gettext as _
+from webapp.throttling.attempts import failed_sign_ins
+from webapp.web.guard import public, signed_in
 
 bp = Blueprint("accounts", __name__)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from webapp.permissions import Permission, Role
-from webapp.words import gettext as _
-from webapp.words import lazy_gettext as _l
+from webapp.kernel.i18n import gettext as _
+from webapp.kernel.i18n import lazy_gettext as _l
+from webapp.kernel.permissions import Permission, Role
 
 ROLES: Mapping[Role, Any] = {
     Role.CASHIER: _l("Caja"),

@@ -8,8 +8,8 @@ from __future__ import annotations
 from flask import Flask, Response, current_app, request
 from werkzeug.datastructures import HeaderSet
 
-from webapp.config import Settings
-from webapp.errors import wants_json
+from webapp.kernel.config import Settings
+from webapp.web.error_pages import wants_json
 
 READ_HEADERS = (
     "Accept",

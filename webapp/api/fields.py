@@ -18,12 +18,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from webapp.api import formats
-from webapp.errors import Invalid
-from webapp.money import InvalidAmount, parse_decimal
+from webapp.api.contract import formats
+from webapp.kernel.errors import Invalid
+from webapp.kernel.money import InvalidAmount, parse_decimal
 from webapp.transactions import identifiers, wording
 from webapp.transactions.identifiers import Misspelt
-from webapp.transactions.moves import required_reason
+from webapp.transactions.status_changes import required_reason
 
 
 def spelled(read: Callable[[str], Any]) -> AfterValidator:

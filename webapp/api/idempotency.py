@@ -13,9 +13,9 @@ from flask import Response, g, json, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import idempotency
-from webapp.idempotency import KeptAnswer, Lease
-from webapp.permissions import actor
+from webapp.idempotency import kept_answers
+from webapp.idempotency.kept_answers import KeptAnswer, Lease
+from webapp.web.guard import actor
 
 log = structlog.get_logger(__name__)
 
@@ -38,12 +38,12 @@ def begin() -> ResponseReturnValue | None:
     owner = actor().id
     if owner is None:
         return None
-    taken = idempotency.take(
+    taken = kept_answers.take(
         owner_id=owner,
         key=key,
         route=f"{request.method} {request.url_rule}",
         digest=_digest(),
-        lasting=LEASES.get(request.endpoint or "", idempotency.LEASE),
+        lasting=LEASES.get(request.endpoint or "", kept_answers.LEASE),
     )
     if isinstance(taken, Lease):
         g.idempotency_lease = taken
@@ -58,9 +58,9 @@ def complete(response: Response) -> Response:
         return response
     try:
         if response.status_code >= 500 or response.status_code in NOT_KEPT:
-            idempotency.free(lease=lease)
+            kept_answers.free(lease=lease)
         else:
-            idempotency.keep(lease=lease, answer=_kept(response))
+            kept_answers.keep(lease=lease, answer=_kept(response))
     except SQLAlchemyError as error:
         # The work stands; the lease runs out, and the repeated request finds what it made.
         log.error("idempotency_key_left", kind=type(error).__name__)
@@ -82,7 +82,7 @@ def _key() -> str | None:
     if given is None:
         return None
     if not _KEY.fullmatch(given):
-        raise idempotency.wrong_key()
+        raise kept_answers.wrong_key()
     return given
 
 

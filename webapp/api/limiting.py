@@ -9,12 +9,13 @@ from flask import Flask, Response, current_app, g, make_response, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from webapp import limits, request_limits
 from webapp.accounts.queries import KeyHolder
-from webapp.config import Settings
-from webapp.errors import Malformed, TooManyRequests, problem, wants_json
-from webapp.request_limits import RequestLimits, Usage
-from webapp.words import gettext as _
+from webapp.kernel.config import Settings
+from webapp.kernel.errors import Malformed, TooManyRequests
+from webapp.kernel.i18n import gettext as _
+from webapp.throttling import attempts, request_rate
+from webapp.throttling.request_rate import RequestLimits, Usage
+from webapp.web.error_pages import problem, wants_json
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +76,7 @@ def _read_off() -> None:
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Bind the limits, and put their headers on every answer of the API."""
-    app.extensions[EXTENSION] = request_limits.connect(settings)
+    app.extensions[EXTENSION] = request_rate.connect(settings)
     app.before_request(check_size)
 
     @app.after_request
@@ -107,7 +108,7 @@ def _count_turned_away(response: Response) -> Response:
 
 def _count() -> Usage:
     counter: RequestLimits = current_app.extensions[EXTENSION]
-    callers = [f"address {limits.address()}"]
+    callers = [f"address {attempts.address()}"]
     caller = g.get("api_caller")
     if caller is not None:
         # First, in every process: rows are locked in one order, tokens before addresses.

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from webapp.api import formats
+from webapp.api.contract import formats
 
 
 def _is_none(value: Any) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from webapp.banking import reading
+from webapp.banking import json_fields
 from webapp.banking.conversation import Conversation, Question, TokenRefused
 from webapp.banking.gateway import (
     BankAnswer,
@@ -244,7 +244,7 @@ def _content_and_code(reply: Reply) -> tuple[Mapping[str, Any], str | None]:
     if not isinstance(status, dict):
         return content, None
     try:
-        return content, reading.text(status, "statusCode", digits=True)
+        return content, json_fields.text(status, "statusCode", digits=True)
     except BankUnreadable:
         return content, None
 
@@ -288,7 +288,7 @@ def _read_rows(content: Mapping[str, Any]) -> Iterator[Movement]:
     for row in rows:
         if not isinstance(row, dict):
             raise BankUnreadable("a row is no object")
-        kind = reading.text(row, "trnType")
+        kind = json_fields.text(row, "trnType")
         if kind is None:
             raise BankUnreadable("a row without trnType")
         if kind.upper() == CREDIT:
@@ -296,13 +296,13 @@ def _read_rows(content: Mapping[str, Any]) -> Iterator[Movement]:
 
 
 def _read_credit(row: Mapping[str, Any]) -> Movement:
-    reference = reading.reference(row, "referenceNumber")
-    amount = reading.amount(row, "amount")
+    reference = json_fields.reference(row, "referenceNumber")
+    amount = json_fields.amount(row, "amount")
     if reference is None or not (reference.isascii() and reference.isdigit()):
         raise BankUnreadable("referenceNumber cannot be read")
     if amount is None:
         raise BankUnreadable("a row without amount")
-    day = reading.day(row, "trnDate")
+    day = json_fields.day(row, "trnDate")
     return Movement(
         identity=f"banesco:{reference.lstrip('0')}:{day or '-'}:{amount}",
         state=MovementState.SETTLED,
@@ -310,8 +310,8 @@ def _read_credit(row: Mapping[str, Any]) -> Movement:
         reference=reference,
         reference_may_be_cut=True,
         amount=amount,
-        currency=reading.text(row, "currencyCode"),
+        currency=json_fields.text(row, "currencyCode"),
         day=day,
-        time=reading.text(row, "trnTime"),
-        concept=reading.text(row, "concept"),
+        time=json_fields.text(row, "trnTime"),
+        concept=json_fields.text(row, "concept"),
     )

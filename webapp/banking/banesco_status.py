@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from webapp.banking import reading
+from webapp.banking import json_fields
 from webapp.banking.conversation import Conversation, Question, TokenRefused
 from webapp.banking.gateway import (
     BankAnswer,
@@ -93,11 +93,11 @@ def _read_answer(reply: Reply, claim: Claim, record: CallRecord) -> BankAnswer:
 
 
 def _read_movement(content: Mapping[str, Any], claim: Claim) -> Movement:
-    word = reading.text(content, "status")
+    word = json_fields.text(content, "status")
     if word is None:
         raise BankUnreadable("no status word")
-    reference = reading.reference(content, "reference")
-    kind = _kind(reading.text(content, "transaction_type"))
+    reference = json_fields.reference(content, "reference")
+    kind = _kind(json_fields.text(content, "transaction_type"))
     # Where the bank does not name it, the movement is the one that was asked for, whatever was declared.
     named = (reference or claim.own_key or claim.reference).lstrip("0")
     return Movement(
@@ -105,13 +105,13 @@ def _read_movement(content: Mapping[str, Any], claim: Claim) -> Movement:
         state=WORDS.get(word.lower(), MovementState.UNRECOGNISED),
         word=word,
         reference=reference,
-        amount=reading.amount(content, "amount"),
-        currency=reading.text(content, "currency"),
-        day=reading.day(content, "date"),
-        phone=reading.text(content, "customer_phone", digits=True),
-        national_id=reading.text(content, "customer_national_id"),
+        amount=json_fields.amount(content, "amount"),
+        currency=json_fields.text(content, "currency"),
+        day=json_fields.day(content, "date"),
+        phone=json_fields.text(content, "customer_phone", digits=True),
+        national_id=json_fields.text(content, "customer_national_id"),
         transaction_type=kind,
-        concept=reading.text(content, "concept"),
+        concept=json_fields.text(content, "concept"),
     )
 
 

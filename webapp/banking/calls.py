@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import and_, func, or_, select, text, update
 
-from webapp.banking import health
+from webapp.banking import availability
 from webapp.banking.gateway import BankError, CallNotAllowed, CallRecord, Outcome
 from webapp.banking.models import BankCall
-from webapp.extensions import db
-from webapp.observability import BANESCO_API_CALLS
+from webapp.kernel.database import db
+from webapp.kernel.metrics import BANESCO_API_CALLS
 
 WINDOW = timedelta(seconds=60)
 MARGIN = timedelta(seconds=2)
@@ -118,7 +118,7 @@ class DatabaseCallLog:
                 digest=record.digest,
             )
         )
-        health.note(record.environment or self._policy.environment, outcome)
+        availability.note(record.environment or self._policy.environment, outcome)
         db.session.commit()
         BANESCO_API_CALLS.labels(outcome.value, record.operation).inc()
 

@@ -12,7 +12,6 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from webapp import clock
 from webapp.banking.banesco_confirmation import BanescoConfirmation
 from webapp.banking.certification import report
 from webapp.banking.certification.cases import CaseFileError, read_cases
@@ -21,8 +20,9 @@ from webapp.banking.connection import BankConnection, connect
 from webapp.banking.gateway import BankError, CallNotAllowed, Claim
 from webapp.banking.redaction import without_secrets
 from webapp.banking.statement import BadDays, as_csv, read_days
-from webapp.config import Settings, SettingsError
-from webapp.extensions import db
+from webapp.kernel import clock
+from webapp.kernel.config import Settings, SettingsError
+from webapp.kernel.database import db
 
 banesco = AppGroup("banesco", help="The connection with Banesco.")
 

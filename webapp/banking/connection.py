@@ -13,8 +13,8 @@ from webapp.banking.conversation import Conversation
 from webapp.banking.gateway import BankGateway, BankType, Claim
 from webapp.banking.http import BankHttp
 from webapp.banking.oauth import Elsewhere, TokenCache, TokenSource, TokenStyle
-from webapp.clock import DailyWindow
-from webapp.config import Settings
+from webapp.kernel.clock import DailyWindow
+from webapp.kernel.config import Settings
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from wtforms.validators import Optional, StopValidation
 
 from webapp.banking import wording
 from webapp.banking.queries import CallFilter, Mark
-from webapp.fields import DayField
-from webapp.words import gettext as _
-from webapp.words import lazy_gettext as _l
+from webapp.kernel.i18n import gettext as _
+from webapp.kernel.i18n import lazy_gettext as _l
+from webapp.web.form_fields import DayField
 
 
 def _choice(label: Any, words: Mapping[Any, Any]) -> SelectField:

@@ -19,8 +19,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from webapp.banking.gateway import BankUnavailable, BankUnreadable
-from webapp.retry_after import parse_retry_after
-from webapp.sockets import cut_off
+from webapp.kernel.deadline import cut_off
+from webapp.kernel.retry_after import parse_retry_after
 
 MAX_ANSWER_BYTES = 1024 * 1024
 ACCEPT = {"Accept": "application/json"}

@@ -10,7 +10,7 @@ from sqlalchemy import ForeignKey, Index, Integer, String, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.database import Base
+from webapp.kernel.database import Base
 
 
 class BankCall(Base):

@@ -27,7 +27,7 @@ from webapp.banking.gateway import (
 )
 from webapp.banking.http import BankHttp, Reply
 from webapp.banking.redaction import kept_request, redacted, strike_out
-from webapp.config import BankAccess
+from webapp.kernel.config import BankAccess
 
 REFRESH_BEFORE = 30
 """Seconds before its end at which a token is no longer used."""

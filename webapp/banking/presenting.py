@@ -10,7 +10,7 @@ from typing import Any
 
 from webapp.banking import wording
 from webapp.banking.models import BankCall
-from webapp.words import gettext as _
+from webapp.kernel.i18n import gettext as _
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, case, column, false, func, or_, select, table, tuple_
 
-from webapp import clock
 from webapp.banking.gateway import Outcome, Trouble
 from webapp.banking.models import BankCall
-from webapp.errors import NotFound
-from webapp.extensions import db
+from webapp.kernel import clock
+from webapp.kernel.database import db
+from webapp.kernel.errors import NotFound
 
 NEWEST_OF_ONE = 50
 SILENCES = frozenset(

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
-from webapp import sheets
 from webapp.banking.gateway import Movement
+from webapp.kernel import csv_sheets
 
 COLUMNS = ("date", "time", "reference", "amount", "currency", "concept")
 MOST_DAYS = 366
@@ -44,4 +44,4 @@ def as_csv(movements: Sequence[Movement]) -> str:
         (one.day, one.time, one.reference, one.amount, one.currency, one.concept)
         for one in movements
     ]
-    return sheets.written([COLUMNS, *rows])
+    return csv_sheets.written([COLUMNS, *rows])

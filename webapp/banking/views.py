@@ -11,7 +11,8 @@ from flask.typing import ResponseReturnValue
 from webapp.banking import presenting, queries, wording
 from webapp.banking.forms import CallFilterForm, mark_as_text, read_mark
 from webapp.banking.queries import CallPage, Mark, TroubleSeen
-from webapp.permissions import Permission, requires
+from webapp.kernel.permissions import Permission
+from webapp.web.guard import requires
 
 bp = Blueprint("banking", __name__, url_prefix="/admin/bank-calls")
 

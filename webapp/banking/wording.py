@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from webapp import formatting
 from webapp.banking.gateway import Outcome, Trouble
-from webapp.words import gettext as _
-from webapp.words import lazy_gettext as _l
-from webapp.words import ngettext
+from webapp.kernel import formatting
+from webapp.kernel.i18n import gettext as _
+from webapp.kernel.i18n import lazy_gettext as _l
+from webapp.kernel.i18n import ngettext
 
 ENVIRONMENTS = {"qa": _l("Pruebas (QA)"), "production": _l("Producción")}
 DIALECTS = {

@@ -7,16 +7,16 @@ from decimal import Decimal
 
 from flask import current_app
 
-from webapp import clock
 from webapp.accounts import queries as account_queries
 from webapp.accounts import service as accounts
 from webapp.banking.connection import BankConnection
 from webapp.banking.gateway import BankType
-from webapp.config import Settings
-from webapp.errors import Conflict
-from webapp.permissions import Role
+from webapp.kernel import clock
+from webapp.kernel.config import Settings
+from webapp.kernel.errors import Conflict
+from webapp.kernel.permissions import Role
 from webapp.transactions import service as transactions
-from webapp.transactions.details import Details
+from webapp.transactions.declaration import Details
 
 DEMO_PASSWORD = "demo-pagos-2026"  # noqa: S105
 DEMO_PEOPLE = [

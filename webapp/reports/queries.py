@@ -8,8 +8,8 @@ from decimal import Decimal
 
 from sqlalchemy import and_, func, select
 
-from webapp import clock
-from webapp.extensions import db
+from webapp.kernel import clock
+from webapp.kernel.database import db
 from webapp.transactions.lifecycle import DECIDABLE, Status
 from webapp.transactions.models import Transaction
 from webapp.transactions.queries import waiting_since

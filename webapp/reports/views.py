@@ -5,12 +5,13 @@ from __future__ import annotations
 from flask import Blueprint, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from webapp import clock
-from webapp.banking import health
-from webapp.permissions import Permission, actor, requires
+from webapp.banking import availability
+from webapp.banking.in_force import bank
+from webapp.kernel import clock
+from webapp.kernel.permissions import Permission
 from webapp.reports import queries
 from webapp.transactions.lifecycle import Status
-from webapp.transactions.views import bank
+from webapp.web.guard import actor, requires
 
 bp = Blueprint("reports", __name__)
 
@@ -32,7 +33,7 @@ def home() -> ResponseReturnValue:
         "reports/home.html",
         today=queries.today(day, bank_environment=bank().policy.environment),
         links=links,
-        bank=health.current(bank().policy.environment),
+        bank=availability.current(bank().policy.environment),
     )
 
 

@@ -9,16 +9,18 @@ from datetime import datetime
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from webapp.errors import Conflict, DomainError, Forbidden, Invalid
-from webapp.extensions import db
-from webapp.permissions import Permission, actor, requires
+from webapp.kernel.database import db
+from webapp.kernel.errors import Conflict, DomainError, Forbidden, Invalid
+from webapp.kernel.i18n import gettext as _
+from webapp.kernel.permissions import Permission
 from webapp.transactions import presenting, queries, rules, service
 from webapp.transactions.forms import ReasonForm
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
 from webapp.transactions.service import Verdict
-from webapp.transactions.views import page_or_part, show_page, url_of
-from webapp.words import gettext as _
+from webapp.transactions.views import show_page, url_of
+from webapp.web.guard import actor, requires
+from webapp.web.htmx import is_part_asked_for, page_or_part
 
 bp = Blueprint("reviews", __name__)
 
@@ -90,7 +92,7 @@ def decide(transaction_id: str) -> ResponseReturnValue:
         db.session.rollback()
         return _refused(transaction.id, form, refusal, in_queue=in_queue)
     flash(_outcome(decided), "success")
-    if request.headers.get("HX-Request"):
+    if is_part_asked_for():
         return _queue_page()
     target = url_for("reviews.queue") if in_queue else url_of(decided)
     return redirect(target, code=303)

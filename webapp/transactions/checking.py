@@ -9,13 +9,13 @@ from enum import StrEnum
 
 import structlog
 
-from webapp import clock
-from webapp.banking import health
+from webapp.banking import availability
 from webapp.banking.connection import BankConnection
 from webapp.banking.gateway import BankError, CallNotAllowed, ClaimIncomplete, Outcome
-from webapp.errors import NotFound
-from webapp.extensions import db
-from webapp.transactions import answers, queries, rules
+from webapp.kernel import clock
+from webapp.kernel.database import db
+from webapp.kernel.errors import NotFound
+from webapp.transactions import bank_answers, queries, rules
 from webapp.transactions.lifecycle import CHECKABLE, Status
 from webapp.transactions.models import Transaction
 
@@ -133,8 +133,8 @@ def _ask(asked: Asked, bank: BankConnection, *, patient: bool, probe: bool) -> C
         _put_back(asked, transaction.next_check_at)
         return CheckResult(CheckOutcome.NOT_CHECKABLE)
     claim_ = transaction.as_claim()
-    if not probe and not health.may_ask(bank.policy.environment):
-        return _postponed(asked, clock.now() + health.PROBE_EVERY)
+    if not probe and not availability.may_ask(bank.policy.environment):
+        return _postponed(asked, clock.now() + availability.PROBE_EVERY)
     db.session.rollback()  # no unit of work stays open while we talk to the bank
     answer = bank.gateway.ask(
         claim_,
@@ -142,7 +142,7 @@ def _ask(asked: Asked, bank: BankConnection, *, patient: bool, probe: bool) -> C
         seconds=bank.worker_seconds if patient else bank.interactive_seconds,
         attempts=min(3, bank.policy.limit) if patient else 1,
     )
-    answers.record_answer(
+    bank_answers.record_answer(
         row_id=asked.row_id,
         version=asked.version,
         answer=answer,
@@ -190,7 +190,7 @@ def _put_back(asked: Asked, next_at: datetime | None) -> None:
     except NotFound:
         db.session.rollback()
         return
-    answers.give_back(transaction, asked.until)
+    bank_answers.give_back(transaction, asked.until)
     if transaction.status is Status.IN_PROGRESS:
         transaction.next_check_at = next_at
     db.session.commit()
@@ -206,7 +206,7 @@ def check_due(*, bank: BankConnection) -> bool:
 
     While the bank is taken to be down nothing is even claimed, but for a probe now and then.
     """
-    if not health.may_ask(bank.policy.environment):
+    if not availability.may_ask(bank.policy.environment):
         return False
     asked = claim_due(lease=_lease(bank), bank_environment=bank.policy.environment)
     if asked is None:

@@ -21,18 +21,18 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import Optional, StopValidation
 from wtforms.widgets import HiddenInput
 
-from webapp import clock
 from webapp.banking.gateway import BankType, Requirements, TransactionType
-from webapp.fields import DayField
-from webapp.money import InvalidAmount, parse_amount
+from webapp.kernel import clock
+from webapp.kernel.i18n import gettext as _
+from webapp.kernel.i18n import lazy_gettext as _l
+from webapp.kernel.money import InvalidAmount, parse_amount
 from webapp.transactions import identifiers, wording
-from webapp.transactions.details import Details, details_of
+from webapp.transactions.declaration import Details, details_of
 from webapp.transactions.identifiers import Misspelt, Problem
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
 from webapp.transactions.queries import Filter
-from webapp.words import gettext as _
-from webapp.words import lazy_gettext as _l
+from webapp.web.form_fields import DayField
 
 OLDEST_OPERATION = date(2020, 1, 1)
 RequirementsOf = Callable[[BankType, str | None], Requirements]

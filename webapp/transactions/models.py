@@ -25,11 +25,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from webapp import clock
 from webapp.accounts.models import User
 from webapp.banking.gateway import BankType, Claim, TransactionType
-from webapp.database import Base
-from webapp.permissions import ActorType
+from webapp.kernel import clock
+from webapp.kernel.database import Base
+from webapp.kernel.permissions import ActorType
 from webapp.transactions.lifecycle import FINAL, Status
 
 STATUS = Enum(Status, name="transaction_status")

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from webapp import formatting
 from webapp.banking.gateway import Movement
-from webapp.permissions import ActorType
+from webapp.kernel import formatting
+from webapp.kernel.i18n import gettext as _
+from webapp.kernel.permissions import ActorType
 from webapp.transactions import identifiers, matching, movements, wording
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.matching import ReasonCode
 from webapp.transactions.models import Transaction, TransactionEvent
-from webapp.words import gettext as _
 
 ICONS = {
     Status.IN_PROGRESS: "clock",

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, func, or_, select, text, tuple_
 from sqlalchemy.orm import joinedload
 
-from webapp import clock
 from webapp.banking.gateway import BankType, TransactionType
-from webapp.errors import NotFound
-from webapp.extensions import db
+from webapp.kernel import clock
+from webapp.kernel.database import db
+from webapp.kernel.errors import NotFound
 from webapp.transactions import identifiers
 from webapp.transactions.lifecycle import DECIDABLE, Status
 from webapp.transactions.models import Transaction, TransactionEvent

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 
-from webapp import clock
-from webapp.errors import Conflict, Forbidden
-from webapp.permissions import Actor, Permission
+from webapp.kernel import clock
+from webapp.kernel.errors import Conflict, Forbidden
+from webapp.kernel.i18n import gettext as _
+from webapp.kernel.permissions import Actor, Permission
 from webapp.transactions.lifecycle import DECIDABLE
 from webapp.transactions.models import Transaction
-from webapp.words import gettext as _
 
 _SPACING = (
     (timedelta(seconds=60), timedelta(seconds=30)),

@@ -11,18 +11,18 @@ from enum import StrEnum
 
 from sqlalchemy.exc import IntegrityError
 
-from webapp import clock, formatting
-from webapp.errors import Conflict
-from webapp.extensions import db
-from webapp.observability import TRANSACTION_COUNT
-from webapp.permissions import Actor, Permission
-from webapp.transactions import details as declaring
-from webapp.transactions import identifiers, paying, queries, rules
-from webapp.transactions.details import COLUMNS, NOT_ASKED, Details, details_of
+from webapp.kernel import clock, formatting
+from webapp.kernel.database import db
+from webapp.kernel.errors import Conflict
+from webapp.kernel.i18n import gettext as _
+from webapp.kernel.metrics import TRANSACTION_COUNT
+from webapp.kernel.permissions import Actor, Permission
+from webapp.transactions import allocation, identifiers, queries, rules
+from webapp.transactions import declaration as declaring
+from webapp.transactions.declaration import COLUMNS, NOT_ASKED, Details, details_of
 from webapp.transactions.lifecycle import Cause, Status, allows
 from webapp.transactions.models import Transaction
-from webapp.transactions.moves import event, move, required_reason
-from webapp.words import gettext as _
+from webapp.transactions.status_changes import event, move, required_reason
 
 
 class Verdict(StrEnum):
@@ -284,7 +284,7 @@ def decide(
         )
     about = {}
     if verdict is Verdict.APPROVE:
-        if movement is not None and not paying.choose(transaction, movement):
+        if movement is not None and not allocation.choose(transaction, movement):
             raise StaleVersion(
                 _("El banco ya no muestra ese movimiento. Mire cómo quedó y decida de nuevo.")
             )
@@ -317,12 +317,12 @@ def _not_decidable(transaction: Transaction) -> str:
 def _take_movement(transaction: Transaction, identity: str | None) -> None:
     """Let this movement pay the payment; a deleted or rejected one gives it up."""
     if identity is not None:
-        for holder in paying.payers(transaction, identity):
+        for holder in allocation.payers(transaction, identity):
             if holder.deleted_at is None and holder.status is Status.COMPLETED:
                 raise Conflict(_movement_taken(holder), code="movement_used")
-            paying.give_up(holder)
+            allocation.give_up(holder)
         db.session.flush()
-    paying.take(transaction, identity)
+    allocation.take(transaction, identity)
 
 
 def _movement_taken(holder: Transaction | None) -> str:
@@ -342,7 +342,7 @@ def reopen(*, actor: Actor, row_id: uuid.UUID, reason: str) -> Transaction:
     transaction = queries.locked(row_id)
     if not allows(Cause.REOPENING, transaction.status, Status.TO_REVIEW):
         raise Conflict(_("Este pago no está cerrado: no hace falta reabrirlo."))
-    paying.give_up(transaction)
+    allocation.give_up(transaction)
     move(transaction, Status.TO_REVIEW, Cause.REOPENING, actor, reason)
     db.session.commit()
     return queries.by_id(row_id)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import TimeoutError as NotYet
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import (
     Blueprint,
-    Response,
-    current_app,
     flash,
-    make_response,
     redirect,
     render_template,
     request,
@@ -21,40 +17,29 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from webapp import clock
 from webapp.banking import presenting as bank_presenting
 from webapp.banking import queries as bank_queries
-from webapp.banking.connection import BankConnection
+from webapp.banking.in_force import bank
 from webapp.banking.presenting import ShownCall
-from webapp.errors import Conflict, Invalid
-from webapp.extensions import bank_pool, db
-from webapp.permissions import Permission, actor, form_is_stale, requires
-from webapp.transactions import checking, presenting, queries, rules, service, wording
+from webapp.kernel import clock
+from webapp.kernel.database import db
+from webapp.kernel.errors import Conflict, Invalid
+from webapp.kernel.i18n import gettext as _
+from webapp.kernel.permissions import Permission
+from webapp.transactions import asking, checking, presenting, queries, rules, service, wording
 from webapp.transactions.checking import CheckOutcome, CheckResult
 from webapp.transactions.forms import FilterForm, PaymentForm, ReasonForm, declared
 from webapp.transactions.lifecycle import CHECKABLE, DECIDABLE, Status
 from webapp.transactions.models import Transaction
 from webapp.transactions.queries import Filter
 from webapp.transactions.service import ReferenceTaken, StaleVersion, TransactionIdTaken
-from webapp.words import gettext as _
+from webapp.web.extensions import app_context
+from webapp.web.guard import actor, form_is_stale, requires
+from webapp.web.htmx import is_part_asked_for, page_or_part
 
 bp = Blueprint("transactions", __name__, url_prefix="/transactions")
 
 PAGE_SIZE = 25
-
-
-def bank() -> BankConnection:
-    """The bank in force."""
-    connection: BankConnection = current_app.extensions["bank"]
-    return connection
-
-
-def page_or_part(whole: str, part: str, /, **context: Any) -> Response:
-    """The whole page, or for HTMX the part of it that changes."""
-    is_part = bool(request.headers.get("HX-Request")) and not request.headers.get("HX-Boosted")
-    response = make_response(render_template(part if is_part else whole, **context))
-    response.vary.add("HX-Request")
-    return response
 
 
 @bp.get("", endpoint="list", strict_slashes=False)
@@ -123,15 +108,9 @@ def new() -> ResponseReturnValue:
         form.transaction_id.errors = [str(taken.sentence)]
         return _form_page(form, status=409)
     if logged.created:
-        ask_in_background(logged.transaction)
+        asking.ask_in_background(logged.transaction.id, bank=bank(), context=app_context())
         flash(_("Pago guardado. Estamos consultando a Banesco."), "success")
     return redirect(url_of(logged.transaction), code=303)
-
-
-def ask_in_background(transaction: Transaction) -> None:
-    """Start asking about a payment that was just logged; if there is no place, the worker does it."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    bank_pool.submit(app, checking.check, transaction.id, bank=bank())
 
 
 def _stale_form_page(
@@ -277,26 +256,12 @@ def _duration(seconds: int) -> str:
 def check(transaction_id: str) -> ResponseReturnValue:
     """Ask Banesco now, if the limit allows it; the page never waits longer than its bound."""
     transaction = queries.find(transaction_id)
-    result = ask_now(transaction)
+    result = asking.ask_now(transaction.id, bank=bank(), context=app_context())
     transaction = queries.by_id(transaction.id)
-    if request.headers.get("HX-Request"):
+    if is_part_asked_for():
         return show_page(transaction, result=result)
     flash(_check_message(transaction, result), "info")
     return redirect(url_of(transaction), code=303)
-
-
-def ask_now(transaction: Transaction) -> CheckResult:
-    """Ask within the bound of a person's patience; what takes longer goes on by itself."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    row_id = transaction.id
-    db.session.rollback()  # no connection is held while the bank thinks
-    asking = bank_pool.submit(app, checking.check, row_id, bank=bank(), probe=True)
-    if asking is None:
-        return CheckResult(CheckOutcome.BUSY)
-    try:
-        return asking.result(timeout=bank().interactive_seconds + 1)
-    except NotYet:
-        return CheckResult(CheckOutcome.BUSY)
 
 
 def _check_message(transaction: Transaction, result: CheckResult) -> str:
@@ -343,7 +308,7 @@ def edit(transaction_id: str) -> ResponseReturnValue:
         form.version.raw_data, form.version.data = None, transaction.version
         return _form_page(form, status=409, editing=transaction, conflict=str(stale.sentence))
     if changed.status is Status.IN_PROGRESS:
-        ask_in_background(changed)
+        asking.ask_in_background(changed.id, bank=bank(), context=app_context())
     flash(_("Cambios guardados."), "success")
     return redirect(url_of(changed), code=303)
 

@@ -7,16 +7,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from webapp import formatting
 from webapp.banking.gateway import BankType, Outcome, TransactionType
-from webapp.money import AmountProblem
+from webapp.kernel import formatting
+from webapp.kernel.i18n import gettext as _
+from webapp.kernel.i18n import lazy_gettext as _l
+from webapp.kernel.i18n import ngettext
+from webapp.kernel.money import AmountProblem
 from webapp.transactions import identifiers
 from webapp.transactions.identifiers import Problem
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.matching import Reason, ReasonCode
-from webapp.words import gettext as _
-from webapp.words import lazy_gettext as _l
-from webapp.words import ngettext
 
 STATUSES = {
     Status.IN_PROGRESS: _l("En proceso"),

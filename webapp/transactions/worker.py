@@ -17,10 +17,11 @@ from flask import Flask
 from prometheus_client import start_http_server
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import idempotency, limits
 from webapp.accounts import service as accounts
 from webapp.banking.connection import BankConnection
-from webapp.config import Settings
+from webapp.idempotency import kept_answers
+from webapp.kernel.config import Settings
+from webapp.throttling import attempts
 from webapp.transactions import checking
 from webapp.webhooks import delivery
 from webapp.webhooks import service as webhooks
@@ -115,9 +116,9 @@ class Worker:
     def _keep_house(self) -> None:
         try:
             with self.app.app_context():
-                limits.forget_expired()
+                attempts.forget_expired()
                 webhooks.forget_old()
                 accounts.forget_ended_sessions()
-                idempotency.forget_expired()
+                kept_answers.forget_expired()
         except SQLAlchemyError as error:
             log.error("worker_database_unavailable", kind=type(error).__name__)

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from webapp import clock
-from webapp.extensions import db
-from webapp.observability import WEBHOOK_DELIVERIES
-from webapp.webhooks import queries, schedule, service
+from webapp.kernel import clock
+from webapp.kernel.database import db
+from webapp.kernel.metrics import WEBHOOK_DELIVERIES
+from webapp.webhooks import queries, retry_schedule, service
 from webapp.webhooks.events import DisabledReason
 from webapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from webapp.webhooks.sending import Message, Result, Sender
@@ -140,7 +140,7 @@ def _failed(
 ) -> None:
     endpoint.busy_until = now + REST
     endpoint.failing_since = endpoint.failing_since or now
-    delay = schedule.delay_after(delivery.attempts, result.retry_after)
+    delay = retry_schedule.delay_after(delivery.attempts, result.retry_after)
     if result.gone:
         service.disable(endpoint, DisabledReason.GONE)
         delay = None

@@ -20,9 +20,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from webapp import clock
 from webapp.accounts.models import User
-from webapp.database import Base
+from webapp.kernel import clock
+from webapp.kernel.database import Base
 from webapp.webhooks.events import DeliveryState, EventType
 
 EVENTS = ", ".join(f"'{event.value}'" for event in EventType)

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import JSON, DateTime, String, any_, cast, insert, literal, select
 
-from webapp import clock
-from webapp.extensions import db
+from webapp.kernel import clock
+from webapp.kernel.database import db
 from webapp.webhooks.events import TEST_EVENT, EventType
 from webapp.webhooks.models import WebhookDelivery, WebhookEndpoint
 from webapp.webhooks.queries import open_to_deliveries

@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, select
 from sqlalchemy.orm import selectinload
 
 from webapp.accounts.models import PermissionRow, User, UserPermission
-from webapp.errors import NotFound
-from webapp.extensions import db
-from webapp.permissions import Actor, Permission
+from webapp.kernel.database import db
+from webapp.kernel.errors import NotFound
+from webapp.kernel.permissions import Actor, Permission
 from webapp.webhooks.events import DeliveryState
 from webapp.webhooks.models import WebhookDelivery, WebhookEndpoint
 

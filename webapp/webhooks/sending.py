@@ -13,9 +13,9 @@ from functools import cached_property
 
 import certifi
 
-from webapp.config import Settings
-from webapp.retry_after import parse_retry_after
-from webapp.sockets import cut_off
+from webapp.kernel.config import Settings
+from webapp.kernel.deadline import cut_off
+from webapp.kernel.retry_after import parse_retry_after
 from webapp.webhooks import signing
 from webapp.webhooks.addresses import Addresses, Problem, Refused, Target
 from webapp.webhooks.events import Failure

@@ -10,16 +10,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete as remove_rows
 from sqlalchemy import select, text, update
 
-from webapp import clock
-from webapp.errors import Conflict, Forbidden, Invalid
-from webapp.extensions import db
-from webapp.permissions import Actor, Permission
-from webapp.text import is_storable
+from webapp.kernel import clock
+from webapp.kernel.database import db
+from webapp.kernel.errors import Conflict, Forbidden, Invalid
+from webapp.kernel.i18n import gettext as _
+from webapp.kernel.permissions import Actor, Permission
+from webapp.kernel.text import is_storable
 from webapp.webhooks import outbox, queries, signing
 from webapp.webhooks.addresses import Addresses, Problem, Refused
 from webapp.webhooks.events import DisabledReason, EventType
 from webapp.webhooks.models import WebhookDelivery, WebhookEndpoint
-from webapp.words import gettext as _
 
 MAX_ENDPOINTS = 20
 MAX_DESCRIPTION = 200

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from webapp import clock
 from webapp.banking.certification.cases import CaseFileError, Expected, read_cases
 from webapp.banking.gateway import BankType
-from webapp.config import PROJECT_ROOT
+from webapp.kernel import clock
+from webapp.kernel.config import PROJECT_ROOT
 
 EXAMPLES = PROJECT_ROOT / "docs" / "certification"
 HEADING = "id,kind,reference,expected"

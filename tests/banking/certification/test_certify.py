@@ -21,8 +21,8 @@ from webapp.banking import cli
 from webapp.banking.certification.run import run
 from webapp.banking.sandbox.server import SandboxServer
 from webapp.banking.sandbox.settings import SandboxSettings
-from webapp.config import PROJECT_ROOT, Settings
-from webapp.extensions import db
+from webapp.kernel.config import PROJECT_ROOT, Settings
+from webapp.kernel.database import db
 
 EXAMPLES = PROJECT_ROOT / "docs" / "certification"
 

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.support.banesco import NotedCalls
-from webapp import clock
 from webapp.banking.certification.cases import Case, Expected
 from webapp.banking.certification.run import CaseResult, Verdict, run
 from webapp.banking.gateway import (
@@ -24,6 +23,7 @@ from webapp.banking.gateway import (
     MovementState,
     Requirements,
 )
+from webapp.kernel import clock
 
 CREDIT = Movement(identity="1", state=MovementState.SETTLED, word="CR", currency="BS ")
 DEBIT = Movement(identity="2", state=MovementState.SETTLED, word="DB", is_credit=False)

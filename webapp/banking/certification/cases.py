@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 
 import yaml
 
-from webapp import clock
 from webapp.banking.gateway import BankType, Claim
-from webapp.money import InvalidAmount, parse_amount
-from webapp.text import is_storable
+from webapp.kernel import clock
+from webapp.kernel.money import InvalidAmount, parse_amount
+from webapp.kernel.text import is_storable
 
 Choice = TypeVar("Choice", bound=StrEnum)
 

@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from webapp import formatting
 from webapp.banking.certification.cases import Expected
 from webapp.banking.certification.run import CaseResult, Exchange, Verdict
 from webapp.banking.gateway import CallRecord, Outcome
+from webapp.kernel import formatting
 
 VERDICTS = {Verdict.PASS: "pasa", Verdict.FALL_SHORT: "no cumple", Verdict.ERROR: "error"}
 

@@ -10,7 +10,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from webapp import clock
 from webapp.banking.certification.cases import Case, Expected
 from webapp.banking.gateway import (
     BankAnswer,
@@ -24,6 +23,7 @@ from webapp.banking.gateway import (
     MovementState,
     Outcome,
 )
+from webapp.kernel import clock
 
 OPERATIONS = {"token": "certification_token"}
 """Under which name a call of a certification stands in `bank_calls`; everything else is `certification`."""

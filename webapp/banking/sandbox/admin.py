@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from webapp.banking.sandbox import reading
+from webapp.banking.sandbox import form_values
 from webapp.banking.sandbox.bank import current_bank
 from webapp.banking.sandbox.failures import read_failure
 from webapp.banking.sandbox.guard import json_object, refuse_strangers
@@ -73,7 +73,7 @@ def list_calls() -> Response:
     calls = bank.calls.select(
         kind=request.args.get("kind"),
         key=request.args.get("key"),
-        limit=reading.count(request.args, "limit"),
+        limit=form_values.count(request.args, "limit"),
     )
     worst, key = bank.calls.worst_window()
     return reply(
@@ -96,11 +96,11 @@ def change_tokens() -> Response:
     """`lifetime`: seconds, for tokens given out from now on. `expire_all`: end the others now."""
     bank = current_bank()
     payload = json_object()
-    reading.only(payload, ("lifetime", "expire_all"))
+    form_values.only(payload, ("lifetime", "expire_all"))
     expire_all = payload.get("expire_all", False)
     if not isinstance(expire_all, bool):
-        raise reading.BadInput("expire_all debe ser true o false.")
-    lifetime = reading.seconds(payload, "lifetime")
+        raise form_values.BadInput("expire_all debe ser true o false.")
+    lifetime = form_values.seconds(payload, "lifetime")
     if lifetime is not None:
         bank.tokens.lifetime = lifetime
     expired = bank.tokens.expire_all() if expire_all else 0
@@ -112,10 +112,10 @@ def advance_clock() -> Response:
     """`advance`: seconds that pass at the bank at once; the call log keeps the machine's time."""
     bank = current_bank()
     payload = json_object()
-    reading.only(payload, ("advance",))
-    seconds = reading.seconds(payload, "advance")
+    form_values.only(payload, ("advance",))
+    seconds = form_values.seconds(payload, "advance")
     if seconds is None:
-        raise reading.BadInput("Falta advance: cuántos segundos deben pasar.")
+        raise form_values.BadInput("Falta advance: cuántos segundos deben pasar.")
     bank.clock.advance(seconds)
     return reply({"now": bank.clock.now().isoformat()})
 

@@ -8,9 +8,9 @@ from werkzeug.exceptions import HTTPException
 from webapp.banking.sandbox.admin import admin
 from webapp.banking.sandbox.bank import Bank
 from webapp.banking.sandbox.confirmation_dialect import confirmation_dialect
+from webapp.banking.sandbox.form_values import BadInput
 from webapp.banking.sandbox.oauth_desk import oauth_desk
 from webapp.banking.sandbox.page import page
-from webapp.banking.sandbox.reading import BadInput
 from webapp.banking.sandbox.status_dialect import status_dialect
 from webapp.banking.sandbox.wire import ELSEWHERE, reply
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from webapp.banking.sandbox import reading
+from webapp.banking.sandbox import form_values
 from webapp.banking.sandbox.calls import Kind
 from webapp.banking.sandbox.clock import BankClock
 
@@ -89,21 +89,21 @@ class Failure:
 
 def read_failure(payload: Mapping[str, Any], clock: BankClock) -> Failure:
     """An order as somebody gives it to the admin endpoint. Raises BadInput."""
-    reading.only(payload, FIELDS)
-    prefix = reading.digits(payload, "prefix", 1, 12) or ""
-    calls = reading.choice(payload, "calls", SCOPES, "transactions" if prefix else "all")
+    form_values.only(payload, FIELDS)
+    prefix = form_values.digits(payload, "prefix", 1, 12) or ""
+    calls = form_values.choice(payload, "calls", SCOPES, "transactions" if prefix else "all")
     if prefix and calls == "tokens":
-        raise reading.BadInput(
+        raise form_values.BadInput(
             "prefix elige referencias, y las llamadas de token no llevan ninguna."
         )
-    seconds = reading.seconds(payload, "seconds")
+    seconds = form_values.seconds(payload, "seconds")
     return Failure(
-        mode=Mode(reading.choice(payload, "mode", [mode.value for mode in Mode])),
+        mode=Mode(form_values.choice(payload, "mode", [mode.value for mode in Mode])),
         calls=calls,
         prefix=prefix,
         until=None if seconds is None else clock.now() + timedelta(seconds=seconds),
-        left=reading.count(payload, "count"),
-        retry_after=reading.count(payload, "retry_after"),
+        left=form_values.count(payload, "count"),
+        retry_after=form_values.count(payload, "retry_after"),
     )
 
 

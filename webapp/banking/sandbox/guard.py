@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from flask import Response, request
 
-from webapp.banking.sandbox.reading import BadInput
+from webapp.banking.sandbox.form_values import BadInput
 from webapp.banking.sandbox.wire import reply
 
 

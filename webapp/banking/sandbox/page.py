@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.banking.sandbox import reading
+from webapp.banking.sandbox import form_values
 from webapp.banking.sandbox.bank import current_bank
 from webapp.banking.sandbox.clock import CARACAS
 from webapp.banking.sandbox.failures import SCOPES, Mode, read_failure
@@ -49,7 +49,7 @@ def add_movement() -> AnyResponse | tuple[str, int]:
     bank = current_bank()
     try:
         bank.movements.add(read_movement(_form(), bank.clock))
-    except reading.BadInput as problem:
+    except form_values.BadInput as problem:
         return _render(problem=str(problem), problem_in="movement"), 400
     return _back("movimientos")
 
@@ -59,7 +59,7 @@ def add_failure() -> AnyResponse | tuple[str, int]:
     bank = current_bank()
     try:
         bank.failures.add(read_failure(_form(), bank.clock))
-    except reading.BadInput as problem:
+    except form_values.BadInput as problem:
         return _render(problem=str(problem), problem_in="failure"), 400
     return _back("averias")
 
@@ -126,7 +126,7 @@ def _try_out(reference: str) -> dict[str, Any] | None:
     """What the bank would answer in the dialect `status`, without starting its delays."""
     if not reference:
         return None
-    shown = reference[: reading.LONGEST_TEXT]
+    shown = reference[: form_values.LONGEST_TEXT]
     found = look_up(current_bank(), shown, peek=True)
     asked = read_key(shown)
     body = json.dumps(found.response.get_json(), ensure_ascii=False, indent=2)

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from webapp.banking.sandbox import reading
+from webapp.banking.sandbox import form_values
 from webapp.banking.sandbox.clock import BankClock
 
 BANESCO = "0134"
@@ -80,32 +80,36 @@ FIELDS = (
 
 def read_movement(payload: Mapping[str, Any], clock: BankClock) -> Movement:
     """A movement as somebody describes it to the admin endpoint. Raises BadInput."""
-    reading.only(payload, FIELDS)
-    key = reading.text(payload, "key")
-    reference = reading.digits(payload, "reference", 4, 20) or _trailing_digits(key)
+    form_values.only(payload, FIELDS)
+    key = form_values.text(payload, "key")
+    reference = form_values.digits(payload, "reference", 4, 20) or _trailing_digits(key)
     if reference is None:
-        raise reading.BadInput("Falta reference (de 4 a 20 dígitos) o una key que termine en ella.")
-    phone = reading.digits(payload, "phone", 11, 12)
-    transaction_type = reading.choice(payload, "transaction_type", TRANSACTION_TYPES, "TRANSACTION")
-    appears_after = reading.seconds(payload, "appears_after")
+        raise form_values.BadInput(
+            "Falta reference (de 4 a 20 dígitos) o una key que termine en ella."
+        )
+    phone = form_values.digits(payload, "phone", 11, 12)
+    transaction_type = form_values.choice(
+        payload, "transaction_type", TRANSACTION_TYPES, "TRANSACTION"
+    )
+    appears_after = form_values.seconds(payload, "appears_after")
     return Movement(
         reference=reference,
         key=key,
-        amount=reading.amount(payload, "amount"),
-        date=reading.day(payload, "date", clock.today()),
-        currency=reading.text(payload, "currency") or "VES",
-        status=reading.text(payload, "status") or "approved",
-        time=reading.text(payload, "time") or "10:30:00",
-        concept=reading.text(payload, "concept") or "Pago recibido",
+        amount=form_values.amount(payload, "amount"),
+        date=form_values.day(payload, "date", clock.today()),
+        currency=form_values.text(payload, "currency") or "VES",
+        status=form_values.text(payload, "status") or "approved",
+        time=form_values.text(payload, "time") or "10:30:00",
+        concept=form_values.text(payload, "concept") or "Pago recibido",
         phone=None if phone is None else local_phone(phone),
-        national_id=reading.text(payload, "national_id"),
+        national_id=form_values.text(payload, "national_id"),
         transaction_type=transaction_type,
-        direction=reading.choice(
+        direction=form_values.choice(
             payload, "direction", DIRECTIONS, "DB" if transaction_type == "COMMISSION" else "CR"
         ),
-        account=reading.digits(payload, "account", 20, 20),
-        payer_bank=reading.digits(payload, "payer_bank", 4, 4) or BANESCO,
-        bank_code=reading.text(payload, "bank_code") or "200",
+        account=form_values.digits(payload, "account", 20, 20),
+        payer_bank=form_values.digits(payload, "payer_bank", 4, 4) or BANESCO,
+        bank_code=form_values.text(payload, "bank_code") or "200",
         appears_at=None
         if appears_after is None
         else clock.now() + timedelta(seconds=appears_after),
@@ -178,7 +182,7 @@ class MovementStore:
         """Keep a movement and give it its number. Raises BadInput when the store is full."""
         with self._lock:
             if len(self._movements) >= MOST_KEPT:
-                raise reading.BadInput(
+                raise form_values.BadInput(
                     f"El banco de pruebas guarda como máximo {MOST_KEPT} movimientos."
                 )
             self._last += 1

@@ -1,0 +1,1 @@
+"""/api/v1/auth: registering, signing in, renewing and ending access."""

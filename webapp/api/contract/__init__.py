@@ -1,0 +1,1 @@
+"""The published contract of the API, built from what the routes declare."""

@@ -1,0 +1,149 @@
+"""How the values of the API look, as JSON Schema says it: what is published here is what is accepted.
+
+Spellings that are accepted beyond these (separators in phones and ids) are named in the descriptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from webapp.accounts import passwords
+from webapp.transactions import identifiers
+from webapp.transactions.status_changes import MAX_REASON
+
+Schema = dict[str, Any]
+
+
+def never_null(*names: str, **more: Any) -> Callable[[Schema], None]:
+    """Publish these fields as what may be left out, but not emptied; `more` is added to the schema."""
+
+    def refine(schema: Schema) -> None:
+        schema.update(more)
+        for given in schema["properties"].values():
+            given.pop("default", None)
+        for name in names:
+            given = schema["properties"][name]
+            (kept,) = [part for part in given.pop("anyOf") if part.get("type") != "null"]
+            given.update({**kept, **given})
+
+    return refine
+
+
+def _text(pattern: str | None, description: str, *examples: str, **more: Any) -> Schema:
+    shown = {"pattern": pattern} if pattern else {}
+    return {
+        "type": "string",
+        **shown,
+        **more,
+        "description": description,
+        "examples": list(examples),
+    }
+
+
+_PREFIX = "4(?:12|14|16|22|24|26)"
+# White space that is trimmed and that \s does not name everywhere.
+_BLANK = r"\s\u001c-\u001f\u0085"
+_TRIMMED = f"[{_BLANK}]*"
+_SEEN = r"\p{L}\p{M}\p{N}\p{P}\p{S}"
+"""What is printable, but for the space."""
+
+PHONE = _text(
+    rf"^(?:(?:\+|00)?58)?0?{_PREFIX}[0-9]{{7}}$",
+    "A Venezuelan mobile number; spaces, points, hyphens and brackets are taken out.",
+    "04141234567",
+)
+NATIONAL_ID = _text(
+    "^[VEve]?0{0,8}[0-9]{4,8}$",
+    "`V` or `E` and 4 to 8 digits; bare digits are a `V`. Spaces, points and hyphens are taken out.",
+    "V12345678",
+)
+FULL_NAME = _text(
+    r"^\p{L}[\p{L} '’.\-]*\p{L}[\p{L} '’.\-]*$",
+    "Letters, spaces, apostrophes, hyphens and points, at least two letters; capitals are set right.",
+    "María D'Angelo",
+    maxLength=identifiers.NAME_LENGTH[1],
+)
+CONCEPT = _text(
+    rf"^{_TRIMMED}[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*{_TRIMMED}$",
+    "What was paid for, in free words.",
+    "Consulta",
+    maxLength=identifiers.MAX_CONCEPT,
+)
+TRANSACTION_ID = _text(
+    "^[A-Za-z0-9_-]{1,100}$",
+    "Your own id of the payment; the words `new`, `batch` and `export` are taken.",
+    "HIS-2026-100124000",
+)
+REFERENCE = _text(
+    "^[0-9]{1,20}$",
+    "The bank's reference, as many digits as the bank's interface demands; spaces and hyphens are taken out.",
+    "100124000",
+)
+PAYER_BANK: Schema = {
+    "type": "string",
+    "enum": ["", *identifiers.BANKS],
+    "description": "The four digits of the payer's bank; empty is the same as none.",
+    "examples": ["0102"],
+}
+AMOUNT = _text(
+    r"^(?:0{0,2}[1-9][0-9]{0,15}(?:\.[0-9]{1,2})?|0{1,18}\.(?:0[1-9]|[1-9][0-9]?))$",
+    "Bolívares as a string, more than zero, at most two decimals. A JSON number is refused: it may be inexact.",
+    "1240.00",
+)
+DAY: Schema = {
+    "type": "string",
+    "format": "date",
+    "description": "A day in Caracas, from 2020 to today.",
+    "examples": ["2026-11-24"],
+}
+REASON = _text(
+    r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$",
+    "In words, for the trail; not empty.",
+    "Coincide con el estado de cuenta",
+    maxLength=MAX_REASON,
+)
+EMAIL = _text(
+    r"^[^@\s\u0000\u001c-\u001f\u0085]{1,64}@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+$",
+    "Capitals do not count.",
+    "nueva@clinica.com",
+    maxLength=255,
+)
+SEARCH = _text(r"^[^\u0000]*$", "A part of a name or e-mail.", "rosa", maxLength=255)
+KEY_NAME = _text(
+    rf"^{_TRIMMED}[{_SEEN}][{_SEEN}{_BLANK}]*$",
+    "Which program has the key; unique among the user's keys in use.",
+    "HIS, servidor 2",
+    maxLength=100,
+)
+WEBHOOK_URL = _text(
+    r"^[Hh][Tt][Tt][Pp][Ss]://(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9_-]+(?::[1-9][0-9]{0,3})?"
+    r"(?:[/?][!-\"$-\[\]-~]*)?$",
+    "Where messages are sent: https, without user, password or fragment; its name must lead to public addresses.",
+    "https://his.clinica.com/pagos",
+    maxLength=2000,
+)
+DESCRIPTION = _text(r"^[^\u0000]*$", "Your own note.", "HIS", maxLength=200)
+PERSON_NAME = _text(
+    rf"^{_TRIMMED}[{_SEEN}][{_SEEN}{_BLANK}]*[{_SEEN}]{_TRIMMED}$",
+    "Name and surname of the user.",
+    "Nueva Persona",
+    maxLength=255,
+)
+PASSWORD: Schema = {
+    "type": "string",
+    "format": "password",
+    "pattern": r"^[^\u0000]*$",
+    "minLength": passwords.MIN_LENGTH,
+    "maxLength": passwords.MAX_LENGTH,
+    "examples": ["una frase larga y propia"],
+}
+UUID: Schema = {
+    "type": "string",
+    "format": "uuid",
+    "examples": ["0f8fad5b-d9cb-469f-a165-70867728950e"],
+}
+MOMENT: Schema = {"type": "string", "format": "date-time"}
+STORED_PHONE: Schema = {"type": "string", "pattern": f"^0{_PREFIX}[0-9]{{7}}$"}
+STORED_NATIONAL_ID: Schema = {"type": "string", "pattern": "^[VE][0-9]{4,8}$"}
+STORED_AMOUNT: Schema = {"type": "string", "pattern": r"^[0-9]{1,16}\.[0-9]{2}$"}

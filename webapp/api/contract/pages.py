@@ -1,0 +1,62 @@
+"""The contract as JSON, and the two pages that show it: Swagger UI and ReDoc, without a CDN."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from flask import Blueprint, Response, current_app, make_response, render_template
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel, ConfigDict
+
+from webapp.api.blueprint import bp
+from webapp.api.contract import document
+from webapp.api.contract.operation import operation
+from webapp.web.guard import public
+from webapp.web.security import content_security_policy
+
+pages = Blueprint("docs", __name__)
+
+
+class Contract(BaseModel):
+    """An OpenAPI document."""
+
+    model_config = ConfigDict(extra="allow")
+
+    openapi: str
+    paths: dict[str, Any]
+
+
+@bp.get("/openapi.json", endpoint="openapi", strict_slashes=False)
+@public
+@operation("getContract", "This document", tag="Contract", answers={200: Contract})
+def contract() -> ResponseReturnValue:
+    """The contract of this API, as OpenAPI 3.1."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    return Response(document.text(app), content_type="application/json")
+
+
+@pages.get("/docs", endpoint="swagger", strict_slashes=False)
+@public
+def swagger() -> ResponseReturnValue:
+    """Swagger UI: every operation, to be tried out with one's own token."""
+    return _page("swagger", scripts=("swagger-ui.js",), styles=("swagger-ui.css",))
+
+
+@pages.get("/redoc", endpoint="redoc", strict_slashes=False)
+@public
+def redoc() -> ResponseReturnValue:
+    """ReDoc: the same to read."""
+    return _page("redoc", scripts=("redoc.js",), styles=())
+
+
+def _page(tool: str, *, scripts: tuple[str, ...], styles: tuple[str, ...]) -> Response:
+    # Both tools draw with data: images and ReDoc makes its style sheets by script: allowed here alone, by a nonce.
+    nonce = secrets.token_urlsafe(16)
+    response = make_response(
+        render_template("api/docs.html", tool=tool, scripts=scripts, styles=styles, nonce=nonce)
+    )
+    response.headers["Content-Security-Policy"] = content_security_policy(
+        **{"style-src": f"'self' 'nonce-{nonce}'", "img-src": "'self' data:"}
+    )
+    return response

@@ -1,0 +1,177 @@
+"""The queries of lists, read strictly: filters, pages, and cursors that no insertion can move."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass, replace
+from dataclasses import fields as dataclass_fields
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+from flask import Response, current_app, request
+from itsdangerous import BadData, URLSafeSerializer
+
+from webapp.api import request_bodies
+from webapp.api.request_bodies import Model
+from webapp.api.transactions.filters import TransactionFilter
+from webapp.kernel.config import Settings
+from webapp.kernel.errors import FieldProblem, Invalid
+from webapp.kernel.i18n import gettext as _
+from webapp.transactions.forms import FilterForm
+from webapp.transactions.queries import Filter, Place
+
+MAX_SIZE = 100
+DEFAULT_SIZE = 20
+MAX_OFFSET = 10_000_000
+
+FILTERS = frozenset(field.name for field in dataclass_fields(Filter))
+NUMBERING = frozenset({"page", "size", "limit", "offset"})
+PAGING = NUMBERING | {"cursor"}
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def wrong_parameter(name: str, sentence: str, code: str = "invalid") -> Invalid:
+    """The refusal of one parameter of the query."""
+    return Invalid(problems=[FieldProblem((name,), sentence, code, in_query=True)])
+
+
+def filters(*, besides: frozenset[str] = frozenset()) -> Filter:
+    """The filter of the query. Raises Invalid for what makes no sense, is unknown or stands twice."""
+    only_once(FILTERS | besides)
+    form = FilterForm(request.args)
+    if not form.validate():
+        codes = _codes()
+        raise Invalid(
+            problems=[
+                FieldProblem((name,), str(sentence), codes.get(name, "invalid"), in_query=True)
+                for name, sentences in form.errors.items()
+                for sentence in sentences
+            ]
+        )
+    return form.wanted()
+
+
+def _codes() -> dict[str, str]:
+    """The stable codes of what the contract's model of the filter finds wrong, by parameter."""
+    try:
+        query(TransactionFilter)
+    except Invalid as invalid:
+        return {str(problem.location[0]): problem.code for problem in invalid.problems}
+    return {}
+
+
+def only_once(known: Iterable[str]) -> None:
+    """Raises Invalid where the query has other parameters than these, or one of them twice."""
+    known = frozenset(known)
+    problems = [
+        FieldProblem((name,), _("Este parámetro no existe."), "unknown_parameter", in_query=True)
+        for name in request.args
+        if name not in known
+    ] + [
+        FieldProblem((name,), _("Este parámetro está dos veces."), "repeated", in_query=True)
+        for name, values in request.args.lists()
+        if name in known and len(values) > 1
+    ]
+    if problems:
+        raise Invalid(problems=problems)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which part of a list: rows from `offset` on, or those after a cursor's place."""
+
+    size: int
+    offset: int = 0
+    by_cursor: bool = False
+    place: Place | None = None
+
+
+def wanted(narrowing: Filter) -> Wanted:
+    """The part asked for: by page/size, limit/offset, or cursor/size. Raises Invalid."""
+    given = request.args.keys() & PAGING
+    for one, other in (("page", "offset"), ("size", "limit"), ("cursor", "page")):
+        if {one, other} <= given:
+            raise _together(one, other)
+    size = _number("limit" if "limit" in given else "size", DEFAULT_SIZE, 1, MAX_SIZE)
+    if "cursor" in given:
+        if "offset" in given:
+            raise _together("cursor", "offset")
+        return Wanted(size, by_cursor=True, place=_place(request.args["cursor"], narrowing))
+    if "offset" in given:
+        return Wanted(size, offset=_number("offset", 0, 0, MAX_OFFSET))
+    return Wanted(size, offset=(_number("page", 1, 1, MAX_OFFSET // size) - 1) * size)
+
+
+def numbered(filters: Iterable[str]) -> tuple[int, int]:
+    """Offset and size of the page asked for, in a list without cursors. Raises Invalid."""
+    only_once({*filters, *NUMBERING})
+    part = wanted(Filter())
+    return part.offset, part.size
+
+
+def query(model: type[Model]) -> Model:
+    """The filters of the query as a model; empty ones count as not given. Raises Invalid."""
+    given = {name: value for name, value in request.args.items() if value.strip()}
+    try:
+        return request_bodies.validated(model, given)
+    except Invalid as invalid:
+        found = [replace(problem, in_query=True) for problem in invalid.problems]
+        raise Invalid(problems=found) from None
+
+
+def _together(one: str, other: str) -> Invalid:
+    sentence = _("%(one)s y %(other)s no van juntos: use uno.", one=one, other=other)
+    return wrong_parameter(other, sentence, "contradictory")
+
+
+def _number(name: str, default: int, least: int, most: int) -> int:
+    text = request.args.get(name, str(default))
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
+        sentence = _("Debe ser un número de %(least)s a %(most)s.", least=least, most=most)
+        raise wrong_parameter(name, sentence, "out_of_range")
+    return int(text)
+
+
+def cursor_after(place: Place, narrowing: Filter) -> str:
+    """A place as text that cannot be forged, good for this filter only."""
+    moment = (place.created_at - _EPOCH) // timedelta(microseconds=1)
+    return str(_signer().dumps([moment, place.row_id.hex, _digest(narrowing)]))
+
+
+def _place(cursor: str, narrowing: Filter) -> Place | None:
+    """The place that a cursor names; an empty one stands before the first row. Raises Invalid."""
+    if not cursor:
+        return None
+    try:
+        moment, row_id, digest = _signer().loads(cursor)
+    except BadData:
+        sentence = _("Este cursor no es válido. Empiece de nuevo.")
+        raise wrong_parameter("cursor", sentence, "bad_cursor") from None
+    if digest != _digest(narrowing):
+        sentence = _("Este cursor es de otro filtro. Empiece de nuevo.")
+        raise wrong_parameter("cursor", sentence, "cursor_of_other_filter")
+    return Place(_EPOCH + timedelta(microseconds=moment), uuid.UUID(row_id))
+
+
+def _signer() -> URLSafeSerializer:
+    settings: Settings = current_app.config["SETTINGS"]
+    return URLSafeSerializer([*reversed(settings.signing_keys)], salt="cursor")
+
+
+def _digest(narrowing: Filter) -> str:
+    return hashlib.sha256(repr(astuple(narrowing)).encode()).hexdigest()[:16]
+
+
+def link_next(response: Response, cursor: str | None, size: int) -> Response:
+    """Add `Link: rel="next"` (RFC 8288): the same filter, from the cursor on."""
+    if cursor is not None:
+        kept: Mapping[str, str] = {
+            name: value for name, value in request.args.items() if name in FILTERS and value
+        }
+        query = urlencode({**kept, "size": size, "cursor": cursor})
+        response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
+    return response

@@ -1,0 +1,103 @@
+"""Requests of programs, read strictly: bodies into models, versions into numbers."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from flask import request
+from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import UnsupportedMediaType
+
+from webapp.kernel.errors import MOST_PROBLEMS, DomainError, FieldProblem, Invalid, Malformed
+from webapp.kernel.i18n import gettext as _
+from webapp.kernel.i18n import lazy_gettext as _l
+from webapp.transactions.identifiers import Problem
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def body(model: type[Model]) -> Model:
+    """The JSON body as a model. Raises Malformed (400), 415, or Invalid with sentences by field."""
+    if not request.is_json:
+        raise UnsupportedMediaType()
+    content = request.get_json(silent=True)
+    if not isinstance(content, dict):
+        raise Malformed(_("El cuerpo debe ser un objeto JSON."))
+    return validated(model, content)
+
+
+def optional_body(model: type[Model]) -> Model:
+    """As `body`, where the request may come without one."""
+    return body(model) if request.get_data() else validated(model, {})
+
+
+def validated(model: type[Model], content: Any) -> Model:
+    """The content as a model. Raises Invalid with a sentence, a place and a code for each mistake."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        problems = [_problem(found) for found in error.errors(include_url=False)[:MOST_PROBLEMS]]
+        raise Invalid(problems=problems) from None
+
+
+def _problem(found: Any) -> FieldProblem:
+    code, sentence = _meaning(found["type"], found["msg"])
+    return FieldProblem(tuple(found["loc"]), sentence, code)
+
+
+def _meaning(kind: str, message: str) -> tuple[str, str]:
+    """The stable code and the sentence of one mistake that pydantic found."""
+    day = _("Escriba la fecha como 2026-11-24.")
+    known = {
+        "missing": ("missing", _("Falta este dato.")),
+        "extra_forbidden": ("unknown_field", _("Este campo no existe.")),
+        "enum": ("not_an_option", _("Elija una de las opciones.")),
+        "literal_error": ("not_an_option", _("Elija una de las opciones.")),
+        "string_type": ("not_a_string", _("Debe ser un texto.")),
+        "string_unicode": ("not_a_string", _("Debe ser un texto.")),
+        "bool_type": ("not_a_boolean", _("Debe ser true o false.")),
+        "bool_parsing": ("not_a_boolean", _("Debe ser true o false.")),
+        "model_type": ("not_an_object", _("Debe ser un objeto JSON.")),
+        "model_attributes_type": ("not_an_object", _("Debe ser un objeto JSON.")),
+        "dict_type": ("not_an_object", _("Debe ser un objeto JSON.")),
+        "list_type": ("not_a_list", _("Debe ser una lista.")),
+        "too_short": ("too_few", _("La lista está vacía.")),
+        "too_long": ("too_many", _("La lista es demasiado larga.")),
+        "date_from_datetime_parsing": ("date", day),
+        "date_parsing": ("date", day),
+        "date_type": ("date", day),
+        "string_too_short": ("too_short", _("El texto es demasiado corto.")),
+        "string_too_long": ("too_long", _("El texto es demasiado largo.")),
+    }
+    if kind in known:
+        return known[kind]
+    if kind == "reason":
+        return "invalid", message
+    # What is left are our own validators, which bring a sentence, or pydantic's English.
+    own = kind == "amount" or kind in set(Problem)
+    return (kind, message) if own else ("invalid", _("Este dato no es válido."))
+
+
+class VersionMismatch(DomainError):
+    """If-Match names another version than the one that stands."""
+
+    status = 412
+    code = "version_mismatch"
+    sentence = _l("El pago cambió desde que lo leyó. Léalo de nuevo.")
+
+
+def expected_version(current: int) -> int | None:
+    """The version that must still stand because If-Match names it; None without it, or for `*`.
+
+    `current` is the version as it was read. Raises VersionMismatch where it is not among those named.
+    """
+    if "If-Match" not in request.headers:
+        return None
+    named = request.if_match
+    if named.star_tag:
+        return None
+    # Weak ones too: proxies that compress make them so.
+    versions = {tag.partition("-")[0] for tag in named.as_set(include_weak=True) if tag}
+    if str(current) not in versions:
+        raise VersionMismatch()
+    return current

@@ -1,0 +1,119 @@
+"""What programs bear: short-lived JWTs (ERD 6.1) that name a session row, so that they end at once,
+
+or keys for machines (`webapp.accounts.api_keys`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import jwt
+from flask import current_app, g, request
+from flask.typing import ResponseReturnValue
+
+from webapp.accounts import api_keys, queries, service
+from webapp.accounts.queries import KeyHolder, SignedInUser
+from webapp.kernel import clock
+from webapp.kernel.config import Settings
+from webapp.kernel.errors import NotSignedIn
+from webapp.kernel.permissions import Actor
+from webapp.web.error_pages import answer
+
+BEARER = {"WWW-Authenticate": 'Bearer realm="areamedica"'}
+TOKEN_TYPE = "at+jwt"  # noqa: S105
+"""The header `typ` of an access token (RFC 9068): no other token of ours is taken for one."""
+CLAIMS = ["sub", "sid", "exp", "iat", "jti"]
+
+
+def issue(signed_in: SignedInUser) -> str:
+    """An access token for an open session."""
+    settings = _settings()
+    now = clock.now()
+    claims = {
+        "sub": str(signed_in.user_id),
+        "sid": str(signed_in.session_id),
+        "email": signed_in.email,
+        "permissions": sorted(signed_in.actor.permissions),
+        "iat": now,
+        "exp": now + timedelta(minutes=settings.access_token_expire_minutes),
+        "jti": uuid.uuid4().hex,
+    }
+    key = signing_key(settings.secret_key)
+    return jwt.encode(claims, key, algorithm=settings.algorithm, headers={"typ": TOKEN_TYPE})
+
+
+def read(token: str) -> dict[str, Any]:
+    """The claims of an access token of ours that has not expired, whichever of our keys signed it.
+
+    Raises jwt.InvalidTokenError.
+    """
+    settings = _settings()
+    for secret in settings.signing_keys:
+        try:
+            found = jwt.decode_complete(
+                token,
+                signing_key(secret),
+                algorithms=[settings.algorithm],
+                # Not `iat`: the clock of the machine that issued it may be a second ahead of ours.
+                options={"require": CLAIMS, "verify_iat": False},
+            )
+        except jwt.InvalidSignatureError:
+            continue
+        except RecursionError:  # a header of brackets within brackets
+            raise jwt.DecodeError("nested too deeply") from None
+        if found["header"].get("typ") != TOKEN_TYPE:
+            raise jwt.InvalidTokenError("not an access token")
+        claims: dict[str, Any] = found["payload"]
+        return claims
+    raise jwt.InvalidSignatureError("signed by none of our keys")
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings
+
+
+def signing_key(secret: str) -> bytes:
+    """The key of access tokens: derived, so that it never signs a browser's cookie as well."""
+    return hashlib.sha256(f"access-token:{secret}".encode()).digest()
+
+
+class ApiGate:
+    """Programs are known by what they bear: an access token or a key for machines."""
+
+    def actor(self) -> Actor | None:
+        caller = self._caller()
+        if caller is None:
+            return None
+        g.api_caller = caller
+        if isinstance(caller, KeyHolder):
+            api_keys.touch(holder=caller)
+        else:
+            service.touch_session(signed_in=caller)
+        return caller.actor
+
+    def _caller(self) -> SignedInUser | KeyHolder | None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
+            return None
+        if token.startswith(api_keys.MARK):
+            return queries.key_holder(token)
+        try:
+            claims = read(token)
+            signed_in = queries.open_session(uuid.UUID(str(claims["sid"])))
+        except (jwt.InvalidTokenError, ValueError):
+            return None
+        return signed_in if signed_in and str(signed_in.user_id) == claims["sub"] else None
+
+    def turn_away(self) -> ResponseReturnValue:
+        return answer(NotSignedIn(headers=BEARER, code="invalid_token"))
+
+
+def caller() -> SignedInUser | KeyHolder:
+    """Whoever bears the current request's token or key."""
+    found: SignedInUser | KeyHolder = g.api_caller
+    return found

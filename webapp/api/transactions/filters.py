@@ -1,0 +1,51 @@
+"""The parameters of queries as models: they document, and all but the first read as well."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from webapp.api.contract import formats
+from webapp.api.fields import NationalId, Phone, Reason, spelled
+from webapp.banking.gateway import BankType, TransactionType
+from webapp.transactions import identifiers
+from webapp.transactions.lifecycle import Status
+
+Reference = Annotated[
+    str,
+    spelled(lambda text: identifiers.reference(text, (1, 20))),
+    WithJsonSchema(formats.REFERENCE),
+]
+Search = Annotated[
+    str,
+    Field(
+        max_length=identifiers.NAME_LENGTH[1],
+        pattern=r"^[^\u0000]*$",
+        description="The beginnings of the words of a name, or a whole reference or transaction_id.",
+        examples=["rosa vill"],
+    ),
+]
+
+
+class TransactionFilter(BaseModel):
+    """What a list is narrowed to, for the contract; `listing.filters` reads it with the pages' form."""
+
+    status: Status | None = None
+    reference: Reference | None = None
+    phone: Phone | None = None
+    from_date: date | None = None
+    to_date: date | None = None
+    bank: BankType | None = None
+    transaction_type: TransactionType | None = None
+    national_id: NationalId | None = None
+    q: Search | None = None
+
+
+class DeletionQuery(BaseModel):
+    """The reason of a deletion, for programs that send no body with a DELETE."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    reason: Reason = ""

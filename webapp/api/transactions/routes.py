@@ -1,0 +1,223 @@
+"""/api/v1/transactions: payments as programs log, read, correct and decide them."""
+
+from __future__ import annotations
+
+import hashlib
+
+from flask import Response, make_response, request, url_for
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel
+
+from webapp.api import idempotency, paging, request_bodies
+from webapp.api.blueprint import bp
+from webapp.api.contract.operation import operation
+from webapp.api.transactions import filters, recording, schemas
+from webapp.banking.in_force import bank
+from webapp.kernel.permissions import Permission
+from webapp.transactions import asking, queries, rules, service
+from webapp.transactions.checking import CheckOutcome, CheckResult
+from webapp.transactions.lifecycle import Status
+from webapp.transactions.models import Transaction
+from webapp.web.extensions import app_context
+from webapp.web.guard import actor, requires
+
+ASKED_FOR = frozenset({Status.IN_PROGRESS, Status.UNKNOWN})
+"""Statuses in which a question to the bank can change something."""
+
+
+def answer(model: BaseModel, status: int = 200) -> Response:
+    """A model as JSON."""
+    response = make_response(model.model_dump_json(), status)
+    response.content_type = "application/json"
+    return response
+
+
+def _one(transaction: Transaction, status: int = 200) -> Response:
+    """A payment with its ETag: the version, and a digest of all that is told of it."""
+    model = schemas.TransactionOut.of(transaction)
+    told = model.model_dump_json(exclude={"updated_at"})  # it moves when the bank is merely asked
+    response = answer(model, status)
+    response.set_etag(f"{model.version}-{hashlib.sha256(told.encode()).hexdigest()[:12]}")
+    if status == 201:
+        response.headers["Location"] = url_for("api.get", transaction_id=transaction.id)
+    return response
+
+
+@bp.post("/transactions", strict_slashes=False)
+@requires(Permission.TRANSACTION_CREATE)
+@operation(
+    "createTransaction",
+    "Log a payment",
+    tag="Transactions",
+    body=schemas.CreateTransaction,
+    idempotent=True,
+    versioned=True,
+    codes={409: ("reference_taken", "transaction_id_taken", "final_transaction")},
+    response_headers=("Location",),
+    answers={200: schemas.TransactionOut, 201: schemas.TransactionOut},
+)
+def create() -> ResponseReturnValue:
+    """Log a payment; the same transaction_id again gives the stored one, or changes it."""
+    given = request_bodies.body(schemas.CreateTransaction)
+    recorded = recording.record(given, submission_key=idempotency.submission_key())
+    if recorded.ask:
+        asking.ask_in_background(recorded.transaction.id, bank=bank(), context=app_context())
+    return _one(recorded.transaction, recorded.status)
+
+
+@bp.get("/transactions", endpoint="list", strict_slashes=False)
+@requires(Permission.TRANSACTION_READ)
+@operation(
+    "listTransactions",
+    "List payments, newest first",
+    tag="Transactions",
+    query=filters.TransactionFilter,
+    paged=True,
+    cursored=True,
+    response_headers=("Link",),
+    answers={200: (schemas.TransactionList, schemas.TransactionStretch)},
+)
+def list_() -> ResponseReturnValue:
+    """Payments, newest first, narrowed by the filters of the query: a page, or what follows a cursor."""
+    narrowing = paging.filters(besides=paging.PAGING)
+    wanted = paging.wanted(narrowing)
+    model: schemas.TransactionList | schemas.TransactionStretch
+    if wanted.by_cursor:
+        items, more = queries.rows_after(narrowing, wanted.place, size=wanted.size)
+    else:
+        page = queries.offset_page(narrowing, offset=wanted.offset, size=wanted.size)
+        items, more = page.items, wanted.offset + len(page.items) < page.total
+    cursor = None
+    if items and more:
+        cursor = paging.cursor_after(queries.place_of(items[-1]), narrowing)
+    if wanted.by_cursor:
+        model = schemas.TransactionStretch.of(items, size=wanted.size, next_cursor=cursor)
+    else:
+        model = schemas.TransactionList.of(page, next_cursor=cursor)
+    return paging.link_next(answer(model), cursor, wanted.size)
+
+
+@bp.get("/transactions/<payment:transaction_id>", strict_slashes=False)
+@requires(Permission.TRANSACTION_READ)
+@operation(
+    "getTransaction",
+    "Read a payment",
+    tag="Transactions",
+    conditional=True,
+    answers={200: schemas.TransactionOut},
+)
+def get(transaction_id: str) -> ResponseReturnValue:
+    """One payment."""
+    response = _one(queries.find(transaction_id))
+    return response.make_conditional(request.environ)
+
+
+@bp.patch("/transactions/<payment:transaction_id>", strict_slashes=False)
+@requires(Permission.TRANSACTION_UPDATE)
+@operation(
+    "changeTransaction",
+    "Correct a payment that is not final",
+    tag="Transactions",
+    body=schemas.ChangeTransaction,
+    idempotent=True,
+    versioned=True,
+    codes={409: ("final_transaction", "reference_taken")},
+    answers={200: schemas.TransactionOut},
+)
+def change(transaction_id: str) -> ResponseReturnValue:
+    """Change parts of a payment that is not final."""
+    transaction = queries.find(transaction_id)
+    given = request_bodies.body(schemas.ChangeTransaction)
+    rules.require_may_correct(actor(), transaction)
+    changed = recording.correct(transaction, recording.changed(transaction, given))
+    if changed.status is Status.IN_PROGRESS:
+        asking.ask_in_background(changed.id, bank=bank(), context=app_context())
+    return _one(changed)
+
+
+@bp.delete("/transactions/<payment:transaction_id>", strict_slashes=False)
+@requires(Permission.TRANSACTION_DELETE)
+@operation(
+    "deleteTransaction",
+    "Take a payment out of the lists",
+    tag="Transactions",
+    body=schemas.DeletionReason,
+    body_required=False,
+    query=filters.DeletionQuery,
+    idempotent=True,
+    versioned=True,
+    answers={204: None},
+)
+def delete(transaction_id: str) -> ResponseReturnValue:
+    """Take a payment out of the lists; the reason comes as JSON or in the query."""
+    transaction = queries.find(transaction_id)
+    given = request_bodies.optional_body(schemas.DeletionReason)
+    in_query = paging.query(filters.DeletionQuery).reason
+    version = request_bodies.expected_version(transaction.version)
+    with recording.versions_respected():
+        service.delete(
+            actor=actor(), row_id=transaction.id, reason=given.reason or in_query, version=version
+        )
+    return Response(status=204)
+
+
+@bp.get("/transactions/<payment:transaction_id>/status", strict_slashes=False)
+@requires(Permission.TRANSACTION_READ)
+@operation(
+    "getTransactionStatus",
+    "Where a payment stands, asking the bank if that can help",
+    tag="Transactions",
+    answers={200: schemas.StatusOut},
+)
+def status(transaction_id: str) -> ResponseReturnValue:
+    """Where a payment stands, asking the bank first where that can help and is allowed."""
+    transaction = queries.find(transaction_id)
+    result = CheckResult(CheckOutcome.NOT_CHECKABLE)
+    if transaction.status in ASKED_FOR:
+        result = asking.ask_now(transaction.id, bank=bank(), context=app_context())
+        transaction = queries.by_id(transaction.id)
+    synced = result.outcome is CheckOutcome.ANSWERED
+    return answer(schemas.StatusOut.of(transaction, synced=synced, next_at=result.next_at))
+
+
+@bp.get("/transactions/<payment:transaction_id>/events", strict_slashes=False)
+@requires(Permission.TRANSACTION_READ)
+@operation(
+    "listTransactionEvents",
+    "The trail of a payment, oldest first",
+    tag="Transactions",
+    answers={200: schemas.EventList},
+)
+def events(transaction_id: str) -> ResponseReturnValue:
+    """Everything that happened to a payment, oldest first."""
+    transaction = queries.find(transaction_id)
+    items = [schemas.EventOut.of(event) for event in queries.events_of(transaction.id)]
+    return answer(schemas.EventList(items=items))
+
+
+@bp.post("/transactions/<payment:transaction_id>/review", strict_slashes=False)
+@requires(Permission.TRANSACTION_REVIEW)
+@operation(
+    "reviewTransaction",
+    "Approve or reject a payment that waits for a decision",
+    tag="Transactions",
+    body=schemas.ReviewDecision,
+    idempotent=True,
+    versioned=True,
+    codes={403: ("forbidden", "own_transaction"), 409: ("not_decidable", "movement_used")},
+    answers={200: schemas.TransactionOut},
+)
+def review(transaction_id: str) -> ResponseReturnValue:
+    """Approve or reject a payment that waits for a decision."""
+    transaction = queries.find(transaction_id)
+    given = request_bodies.body(schemas.ReviewDecision)
+    version = request_bodies.expected_version(transaction.version)
+    with recording.versions_respected():
+        decided = service.decide(
+            actor=actor(),
+            row_id=transaction.id,
+            verdict=given.decision,
+            reason=given.reason,
+            version=version,
+        )
+    return _one(decided)

@@ -1,0 +1,189 @@
+"""/api/v1/users: who uses the product, what they may do, and their keys for machines."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Response, url_for
+from flask.typing import ResponseReturnValue
+
+from webapp.accounts import api_keys, changes, queries, service
+from webapp.accounts.changes import UserChanges
+from webapp.accounts.models import User
+from webapp.api import paging, request_bodies
+from webapp.api.blueprint import bp
+from webapp.api.contract.operation import operation
+from webapp.api.transactions.routes import answer
+from webapp.api.users import schemas
+from webapp.kernel.errors import FieldProblem, Invalid
+from webapp.kernel.i18n import gettext as _
+from webapp.kernel.permissions import Permission
+from webapp.kernel.text import is_storable
+from webapp.web.guard import actor, requires
+
+ADMINISTRATION = ("own_administration", "last_administrator", "not_administrator")
+"""Codes of refusals that keep somebody who can administer."""
+
+
+def _one(user: User, status: int = 200) -> Response:
+    return answer(schemas.UserDetailOut.of(user, queries.last_seen(user.id)), status)
+
+
+@bp.get("/users", strict_slashes=False)
+@requires(Permission.ADMIN_ACCESS)
+@operation(
+    "listUsers",
+    "List users by name",
+    tag="Users",
+    query=schemas.UserFilters,
+    paged=True,
+    answers={200: schemas.UserList},
+)
+def list_users() -> ResponseReturnValue:
+    """A page of users by name, narrowed by `q`, `role` and `is_active`."""
+    offset, size = paging.numbered(schemas.UserFilters.model_fields)
+    filters = paging.query(schemas.UserFilters)
+    if not is_storable(filters.q):
+        sentence = _("Este texto tiene caracteres que no se pueden buscar.")
+        raise paging.wrong_parameter("q", sentence)
+    page = queries.user_page(filters.wanted(), offset=offset, size=size)
+    return answer(schemas.UserList.of(page))
+
+
+@bp.post("/users", strict_slashes=False)
+@requires(Permission.ADMIN_ACCESS)
+@operation(
+    "createUser",
+    "Create a user",
+    tag="Users",
+    body=schemas.CreateUser,
+    response_headers=("Location",),
+    codes={409: ("email_taken",)},
+    answers={201: schemas.UserDetailOut},
+)
+def create_user() -> ResponseReturnValue:
+    """Create a user with a role's permissions, or with those given."""
+    given = request_bodies.body(schemas.CreateUser)
+    user = service.create_user(
+        actor=actor(),
+        email=given.email,
+        full_name=given.full_name,
+        password=given.password,
+        role=given.role,
+        permissions=None if given.permissions is None else frozenset(given.permissions),
+        is_active=given.is_active,
+        national_id=given.national_id,
+        phone_number=given.phone_number,
+    )
+    response = _one(user, 201)
+    response.headers["Location"] = url_for("api.get_user", user_id=user.id)
+    return response
+
+
+@bp.get("/users/<uuid:user_id>", strict_slashes=False)
+@requires(Permission.ADMIN_ACCESS)
+@operation(
+    "getUser",
+    "Read a user",
+    tag="Users",
+    answers={200: schemas.UserDetailOut},
+)
+def get_user(user_id: uuid.UUID) -> ResponseReturnValue:
+    """One user."""
+    return _one(queries.find_user(user_id))
+
+
+@bp.patch("/users/<uuid:user_id>", strict_slashes=False)
+@requires(Permission.ADMIN_ACCESS)
+@operation(
+    "changeUser",
+    "Change a user",
+    tag="Users",
+    body=schemas.ChangeUser,
+    codes={409: ADMINISTRATION},
+    answers={200: schemas.UserDetailOut},
+)
+def change_user(user_id: uuid.UUID) -> ResponseReturnValue:
+    """Change parts of a user; all but a new name ends their sessions at once."""
+    given = request_bodies.body(schemas.ChangeUser)
+    emptied = [name for name in given.model_fields_set if getattr(given, name) is None]
+    if emptied:
+        sentence = _("Falta este dato.")
+        raise Invalid(
+            problems=[FieldProblem((name,), sentence, "missing") for name in sorted(emptied)]
+        )
+    wanted = UserChanges(
+        full_name=given.full_name,
+        password=given.password,
+        role=given.role,
+        permissions=None if given.permissions is None else frozenset(given.permissions),
+        is_active=given.is_active,
+    )
+    return _one(changes.change_user(actor=actor(), user_id=user_id, changes=wanted))
+
+
+@bp.delete("/users/<uuid:user_id>", strict_slashes=False)
+@requires(Permission.ADMIN_ACCESS)
+@operation(
+    "deactivateUser",
+    "Deactivate a user",
+    tag="Users",
+    codes={409: ADMINISTRATION},
+    answers={204: None},
+)
+def deactivate_user(user_id: uuid.UUID) -> ResponseReturnValue:
+    """Deactivate a user: the row stays, for payments and their trail name it."""
+    changes.change_user(actor=actor(), user_id=user_id, changes=UserChanges(is_active=False))
+    return Response(status=204)
+
+
+@bp.get("/users/<uuid:user_id>/api-keys", strict_slashes=False)
+@requires(Permission.ADMIN_ACCESS)
+@operation(
+    "listApiKeys",
+    "List the keys of a user",
+    tag="API keys",
+    answers={200: schemas.KeyList},
+)
+def list_keys(user_id: uuid.UUID) -> ResponseReturnValue:
+    """The keys of a user, without the keys themselves."""
+    user = queries.find_user(user_id)
+    items = [schemas.KeyOut.of(key) for key in queries.keys_of(user.id)]
+    return answer(schemas.KeyList(items=items))
+
+
+@bp.post("/users/<uuid:user_id>/api-keys", strict_slashes=False)
+@requires(Permission.ADMIN_ACCESS)
+@operation(
+    "createApiKey",
+    "Make a key for a program",
+    tag="API keys",
+    body=schemas.CreateKey,
+    codes={409: ("key_name_taken",)},
+    answers={201: schemas.NewKeyOut},
+)
+def create_key(user_id: uuid.UUID) -> ResponseReturnValue:
+    """Make a key that acts as the user; this answer is the only one that shows it."""
+    given = request_bodies.body(schemas.CreateKey)
+    issued = api_keys.issue(
+        actor=actor(),
+        user_id=user_id,
+        name=given.name,
+        permissions=None if given.permissions is None else frozenset(given.permissions),
+        expires_in_days=given.expires_in_days,
+    )
+    return answer(schemas.NewKeyOut.showing(issued.key, issued.secret), 201)
+
+
+@bp.delete("/users/<uuid:user_id>/api-keys/<uuid:key_id>", strict_slashes=False)
+@requires(Permission.ADMIN_ACCESS)
+@operation(
+    "revokeApiKey",
+    "End a key",
+    tag="API keys",
+    answers={204: None},
+)
+def revoke_key(user_id: uuid.UUID, key_id: uuid.UUID) -> ResponseReturnValue:
+    """End a key: it opens nothing from now on."""
+    api_keys.revoke(actor=actor(), user_id=user_id, key_id=key_id)
+    return Response(status=204)

@@ -1,0 +1,193 @@
+"""What administrators' programs send and get of users and of keys for machines."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
+
+from webapp.accounts import api_keys
+from webapp.accounts.models import ApiKey, User
+from webapp.accounts.queries import UserFilter, UserPage
+from webapp.api.access.schemas import Register, UserOut
+from webapp.api.bodies import Body
+from webapp.api.contract import formats, samples
+from webapp.api.fields import Id, KeyName, NewPassword, PersonName
+from webapp.kernel.permissions import Permission, Role
+
+
+def _whole(value: Any) -> Any:
+    """To JSON, 30.0 is the integer 30."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+class YesOrNo(StrEnum):
+    """A truth in a query."""
+
+    TRUE = "true"
+    FALSE = "false"
+
+
+class UserFilters(BaseModel):
+    """Which users are wanted; what belongs to the page is read elsewhere."""
+
+    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
+
+    q: Annotated[str, Field(max_length=255), WithJsonSchema(formats.SEARCH)] = ""
+    role: Role | None = None
+    is_active: YesOrNo | None = None
+
+    def wanted(self) -> UserFilter:
+        active = None if self.is_active is None else self.is_active is YesOrNo.TRUE
+        return UserFilter(text=self.q, role=self.role, is_active=active)
+
+
+class CreateUser(Register):
+    """A user to create; without `permissions` the role's preset is granted."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.NEW_USER]})
+
+    role: Role
+    permissions: list[Permission] | None = None
+    is_active: StrictBool = True
+
+
+class ChangeUser(Body):
+    """The parts of a user to change; what is left out stays."""
+
+    model_config = ConfigDict(
+        json_schema_extra=formats.never_null(
+            *("full_name", "password", "role", "permissions", "is_active"),
+            examples=[samples.USER_CHANGES],
+        )
+    )
+
+    full_name: PersonName | None = None
+    password: NewPassword | None = None
+    role: Role | None = None
+    permissions: list[Permission] | None = None
+    is_active: StrictBool | None = None
+
+
+class CreateKey(Body):
+    """A key to make; without `permissions` its scope is all that the user may do now."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.WANTED_KEY]})
+
+    name: KeyName
+    permissions: Annotated[list[Permission], Field(json_schema_extra={"minItems": 1})] | None = None
+    expires_in_days: Annotated[
+        int,
+        BeforeValidator(_whole),
+        Field(strict=True, json_schema_extra={"minimum": 1, "maximum": api_keys.MAX_DAYS}),
+    ] = api_keys.DEFAULT_DAYS
+
+
+class UserDetailOut(UserOut):
+    """A user as administrators see it."""
+
+    model_config = ConfigDict(
+        use_attribute_docstrings=True, json_schema_extra={"examples": [samples.USER_DETAIL]}
+    )
+
+    national_id: str | None
+    phone_number: str | None
+    last_seen_at: datetime | None
+    """When the user, or one of their keys, was last seen."""
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, user: User, last_seen_at: datetime | None) -> UserDetailOut:
+        return cls(
+            id=str(user.id),
+            email=user.email,
+            full_name=user.full_name,
+            role=Role(user.role),
+            is_active=user.is_active,
+            permissions=sorted(user.permissions),
+            national_id=user.national_id,
+            phone_number=user.phone_number,
+            last_seen_at=last_seen_at,
+            created_at=user.created_at,
+            updated_at=user.updated_at,
+        )
+
+
+class UserList(BaseModel):
+    """One page of users, by name."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.USERS]})
+
+    items: list[UserDetailOut]
+    total: int
+    page: int
+    size: int
+    pages: int
+
+    @classmethod
+    def of(cls, page: UserPage) -> UserList:
+        return cls(
+            items=[UserDetailOut.of(user, seen) for user, seen in page.items],
+            total=page.total,
+            page=page.number,
+            size=page.size,
+            pages=page.pages,
+        )
+
+
+class KeyOut(BaseModel):
+    """A key as it is listed: never the key itself."""
+
+    model_config = ConfigDict(
+        use_attribute_docstrings=True, json_schema_extra={"examples": [samples.KEY]}
+    )
+
+    id: Id
+    name: str
+    prefix: str
+    """How the key begins."""
+    permissions: list[Permission]
+    """What the key may do at most; what its user may do now limits it further."""
+    expires_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    created_by: Id | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, key: ApiKey) -> KeyOut:
+        return cls(
+            id=str(key.id),
+            name=key.name,
+            prefix=key.prefix,
+            permissions=sorted(key.scope),
+            expires_at=key.expires_at,
+            last_used_at=key.last_used_at,
+            revoked_at=key.revoked_at,
+            created_by=str(key.created_by) if key.created_by else None,
+            created_at=key.created_at,
+        )
+
+
+class NewKeyOut(KeyOut):
+    """A key that was just made."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [samples.NEW_KEY]})
+
+    key: str
+    """The key itself: shown here, once."""
+
+    @classmethod
+    def showing(cls, key: ApiKey, secret: str) -> NewKeyOut:
+        return cls(**KeyOut.of(key).model_dump(), key=secret)
+
+
+class KeyList(BaseModel):
+    """All keys of a user, the newest first; revoked ones too."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [samples.KEY]}]})
+
+    items: list[KeyOut]

@@ -1,0 +1,1 @@
+"""/api/v1/webhooks: where integrators want to be told of events."""

@@ -1,0 +1,206 @@
+"""/api/v1/webhooks: integrators say where they want to be told of events, and see how that goes."""
+
+from __future__ import annotations
+
+from flask import Response, current_app
+from flask.typing import ResponseReturnValue
+
+from webapp.api import paging, request_bodies
+from webapp.api.blueprint import bp
+from webapp.api.contract.operation import operation
+from webapp.api.transactions.routes import answer
+from webapp.api.webhooks import schemas
+from webapp.kernel.permissions import Permission
+from webapp.web.guard import actor, requires
+from webapp.webhooks import queries, service
+from webapp.webhooks.addresses import Addresses
+from webapp.webhooks.sending import Sender
+from webapp.webhooks.service import Changes
+
+
+def _addresses() -> Addresses:
+    sender: Sender = current_app.extensions["webhooks"]
+    return sender.addresses
+
+
+@bp.post("/webhooks", endpoint="create_webhook", strict_slashes=False)
+@requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "createWebhook",
+    "Register an address for events",
+    tag="Webhooks",
+    body=schemas.CreateWebhook,
+    codes={409: ("too_many_webhooks",)},
+    answers={201: schemas.WebhookWithSecret},
+)
+def create() -> ResponseReturnValue:
+    """Register an address; the answer shows its secret, this once."""
+    given = request_bodies.body(schemas.CreateWebhook)
+    endpoint = service.register(
+        actor=actor(),
+        addresses=_addresses(),
+        url=given.url,
+        events=given.events,
+        description=given.description,
+    )
+    return _secretly(schemas.WebhookWithSecret.of(endpoint), 201)
+
+
+@bp.get("/webhooks", endpoint="list_webhooks", strict_slashes=False)
+@requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "listWebhooks",
+    "List webhooks, oldest first",
+    tag="Webhooks",
+    answers={200: schemas.WebhookList},
+)
+def list_() -> ResponseReturnValue:
+    """One's own webhooks; everybody's for an administrator."""
+    items = [schemas.WebhookOut.of(item) for item in queries.endpoints_of(actor())]
+    return answer(schemas.WebhookList(items=items))
+
+
+@bp.get("/webhooks/<webhook_id>", endpoint="get_webhook", strict_slashes=False)
+@requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "getWebhook",
+    "Read a webhook",
+    tag="Webhooks",
+    answers={200: schemas.WebhookOut},
+)
+def get(webhook_id: str) -> ResponseReturnValue:
+    """One webhook."""
+    return answer(schemas.WebhookOut.of(queries.endpoint(actor(), webhook_id)))
+
+
+@bp.patch("/webhooks/<webhook_id>", endpoint="change_webhook", strict_slashes=False)
+@requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "changeWebhook",
+    "Change a webhook",
+    tag="Webhooks",
+    body=schemas.ChangeWebhook,
+    answers={200: schemas.WebhookOut},
+)
+def change(webhook_id: str) -> ResponseReturnValue:
+    """Change parts of a webhook, or switch it off and on."""
+    queries.endpoint(actor(), webhook_id)
+    given = request_bodies.body(schemas.ChangeWebhook)
+    changes = Changes(
+        url=given.url,
+        events=given.events,
+        description=given.description,
+        is_active=given.is_active,
+    )
+    changed = service.change(actor=actor(), key=webhook_id, addresses=_addresses(), changes=changes)
+    return answer(schemas.WebhookOut.of(changed))
+
+
+@bp.delete("/webhooks/<webhook_id>", endpoint="delete_webhook", strict_slashes=False)
+@requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "deleteWebhook",
+    "Remove a webhook",
+    tag="Webhooks",
+    answers={204: None},
+)
+def delete(webhook_id: str) -> ResponseReturnValue:
+    """Remove a webhook with all that was and was not delivered."""
+    service.remove(actor=actor(), key=webhook_id)
+    return Response(status=204)
+
+
+@bp.post(
+    "/webhooks/<webhook_id>/rotate-secret", endpoint="rotate_webhook_secret", strict_slashes=False
+)
+@requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "rotateWebhookSecret",
+    "Give a webhook a new secret",
+    tag="Webhooks",
+    answers={200: schemas.WebhookWithSecret},
+)
+def rotate_secret(webhook_id: str) -> ResponseReturnValue:
+    """A new secret, shown this once; the one before signs beside it for 24 hours."""
+    endpoint = service.rotate_secret(actor=actor(), key=webhook_id)
+    return _secretly(schemas.WebhookWithSecret.of(endpoint), 200)
+
+
+@bp.post("/webhooks/<webhook_id>/test", endpoint="test_webhook", strict_slashes=False)
+@requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "testWebhook",
+    "Send a test message",
+    tag="Webhooks",
+    codes={409: ("webhook_disabled",)},
+    answers={202: schemas.DeliveryOut},
+)
+def test(webhook_id: str) -> ResponseReturnValue:
+    """Send a `webhook.test`; how it went stands among the deliveries."""
+    delivery = service.send_test(actor=actor(), key=webhook_id)
+    return answer(schemas.DeliveryOut.of(delivery), 202)
+
+
+@bp.get(
+    "/webhooks/<webhook_id>/deliveries", endpoint="list_webhook_deliveries", strict_slashes=False
+)
+@requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "listWebhookDeliveries",
+    "List deliveries, newest first",
+    tag="Webhooks",
+    query=schemas.DeliveryFilter,
+    paged=True,
+    answers={200: schemas.DeliveryList},
+)
+def deliveries(webhook_id: str) -> ResponseReturnValue:
+    """A page of what was or will be sent, newest first."""
+    endpoint = queries.endpoint(actor(), webhook_id)
+    offset, size = paging.numbered(schemas.DeliveryFilter.model_fields)
+    state = paging.query(schemas.DeliveryFilter).status
+    page = queries.deliveries(endpoint.id, state=state, offset=offset, size=size)
+    return answer(schemas.DeliveryList.of(page))
+
+
+@bp.get(
+    "/webhooks/<webhook_id>/deliveries/<delivery_id>",
+    endpoint="get_webhook_delivery",
+    strict_slashes=False,
+)
+@requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "getWebhookDelivery",
+    "Read a delivery with its attempts",
+    tag="Webhooks",
+    answers={200: schemas.DeliveryWithAttempts},
+)
+def delivery(webhook_id: str, delivery_id: str) -> ResponseReturnValue:
+    """One delivery with all its attempts."""
+    endpoint = queries.endpoint(actor(), webhook_id)
+    found = queries.delivery(endpoint.id, delivery_id)
+    return answer(schemas.DeliveryWithAttempts.of(found))
+
+
+@bp.post(
+    "/webhooks/<webhook_id>/deliveries/<delivery_id>/redeliver",
+    endpoint="redeliver_webhook",
+    strict_slashes=False,
+)
+@requires(Permission.WEBHOOK_MANAGE)
+@operation(
+    "redeliverWebhook",
+    "Send a delivery again",
+    tag="Webhooks",
+    codes={409: ("webhook_disabled",)},
+    answers={202: schemas.DeliveryOut},
+)
+def redeliver(webhook_id: str, delivery_id: str) -> ResponseReturnValue:
+    """Send a delivery (again) now."""
+    again = service.redeliver(actor=actor(), key=webhook_id, delivery_key=delivery_id)
+    return answer(schemas.DeliveryOut.of(again), 202)
+
+
+def _secretly(shown: schemas.WebhookWithSecret, status: int) -> Response:
+    response = answer(shown, status)
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,1 @@
+"""Requests that programs may send again: keys, and the answers kept for them."""

@@ -1,0 +1,1 @@
+"""What every part of the product builds on; it knows no web and no feature."""

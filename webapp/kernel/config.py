@@ -1,0 +1,322 @@
+"""Typed settings, read once from the environment (names: ERD 16, DESIGN 5; documented in `.env.example`).
+
+A value that is missing or makes no sense stops the start with one line that names the variable.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from decimal import Decimal
+from functools import cached_property
+from ipaddress import ip_address
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic.functional_validators import BeforeValidator
+
+from webapp.kernel.clock import DailyWindow
+from webapp.kernel.database import normalise_database_url
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent.parent
+
+SANDBOX_ADDRESS = "http://127.0.0.1:8765"
+SANDBOX_ACCOUNT = "01340000000000008514"
+SANDBOX_DEFAULTS = {
+    "banesco_qa_api_url": f"{SANDBOX_ADDRESS}/v1",
+    "banesco_qa_auth_url": f"{SANDBOX_ADDRESS}/oauth/token",
+    "banesco_qa_client_id": "sandbox-client",
+    "banesco_qa_client_secret": "sandbox-secret",
+}
+
+
+class SettingsError(Exception):
+    """The environment does not describe a runnable application; the message names the variable."""
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _window(value: object) -> object:
+    if isinstance(value, str):
+        return None if value.lower() == "off" else DailyWindow.parse(value)
+    return value
+
+
+CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split)]
+OptionalWindow = Annotated[DailyWindow | None, BeforeValidator(_window)]
+
+
+class BankAccess(BaseModel):
+    """How to reach the bank in the environment in force: its two URLs and our credentials there."""
+
+    model_config = ConfigDict(frozen=True)
+
+    environment: Literal["qa", "production"]
+    api_url: str
+    auth_url: str
+    client_id: str
+    client_secret: str = Field(repr=False)
+
+
+class Settings(BaseModel):
+    """Everything that an operator can set. Attributes are the variables' names in lower case."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    app_name: str = "areamedica-pagos"
+    app_version: str = "1.0.0"
+    environment: Literal["development", "production"] = "development"
+    debug: bool = False
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    data_dir: Path = PROJECT_ROOT / ".data"
+
+    port: int = Field(8000, ge=1, le=65535)
+    web_concurrency: int = Field(2, ge=1, le=64)
+    allowed_hosts: CommaSeparated = ()
+    trusted_proxy_hops: int = Field(0, ge=0, le=5)
+    session_cookie_secure: bool | None = None
+    session_hours: int = Field(12, ge=1, le=168)
+
+    database_url: str | None = Field(None, repr=False)
+    database_pool_size: int = Field(20, ge=1, le=200)
+    database_max_overflow: int = Field(30, ge=0, le=200)
+    redis_url: str | None = Field(None, repr=False)
+    cache_ttl: int = Field(300, ge=1)
+
+    secret_key: str = Field("", repr=False)
+    secret_key_fallbacks: CommaSeparated = Field((), repr=False)
+    algorithm: Literal["HS256"] = "HS256"
+    access_token_expire_minutes: int = Field(30, ge=1, le=1440)
+    registration: Literal["approval", "open", "closed"] = "approval"
+    registration_role: Literal["cashier", "supervisor", "integrator", "admin"] = "cashier"
+    rate_limit_requests: int = Field(5000, ge=1)
+    rate_limit_period: int = Field(3600, ge=1)
+    allowed_origins: CommaSeparated = ()
+    allowed_methods: CommaSeparated = ("GET", "POST", "PUT", "PATCH", "DELETE")
+    allowed_headers: CommaSeparated = ("*",)
+
+    max_file_size: int = Field(10 * 1024 * 1024, ge=1)
+    allowed_file_types: CommaSeparated = ("pdf", "jpg", "png")
+
+    prometheus_port: int | None = Field(None, ge=1, le=65535)
+    sentry_dsn: str | None = Field(None, repr=False)
+
+    webhooks_allow_private: bool = False
+
+    banesco_environment: Literal["qa", "production"] = "qa"
+    banesco_api: Literal["status", "confirmation"] = "status"
+    banesco_qa_api_url: str | None = None
+    banesco_qa_auth_url: str | None = None
+    banesco_qa_client_id: str | None = None
+    banesco_qa_client_secret: str | None = Field(None, repr=False)
+    banesco_prod_api_url: str | None = None
+    banesco_prod_auth_url: str | None = None
+    banesco_prod_client_id: str | None = None
+    banesco_prod_client_secret: str | None = Field(None, repr=False)
+    banesco_grant_type: Literal["client_credentials", "password"] = "client_credentials"
+    banesco_client_auth: Literal["body", "basic"] = "body"
+    banesco_scope: str = ""
+    banesco_ca_bundle: Path | None = None
+    banesco_account_id: str = Field("", pattern=r"^(\d{20})?$")
+    banesco_device_ip: str = "127.0.0.1"
+    banesco_maintenance_window: OptionalWindow = DailyWindow.parse("02:00-06:00")
+    banesco_timeout: float = Field(30, gt=0, le=120)
+    banesco_interactive_seconds: float = Field(8, gt=0, le=60)
+    banesco_rate_limit: int = Field(2, ge=1, le=60)
+    banesco_give_up_after: Decimal = Field(Decimal(72), gt=0)
+
+    @field_validator("database_url")
+    @classmethod
+    def _one_spelling(cls, value: str | None) -> str | None:
+        return normalise_database_url(value) if value else None
+
+    @field_validator("secret_key_fallbacks")
+    @classmethod
+    def _long_enough(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(len(key) < 16 for key in value):
+            raise ValueError("holds a key that is too short: each has at least 16 characters")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_scheme(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            parts = urlsplit(origin)
+            bare = (
+                parts.scheme in ("http", "https") and origin == f"{parts.scheme}://{parts.netloc}"
+            )
+            if origin != "*" and not (bare and parts.hostname):
+                raise ValueError("must be origins like https://his.clinica.com, or *")
+        return value
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _dsn(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "https://key@host/1")
+        if parts.scheme not in ("http", "https") or not parts.hostname or not parts.username:
+            raise ValueError("is not the address of an error collector")
+        return value
+
+    @field_validator("banesco_device_ip")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        return str(ip_address(value))
+
+    @field_validator("banesco_ca_bundle")
+    @classmethod
+    def _bundle_exists(cls, value: Path | None) -> Path | None:
+        if value and not value.is_file():
+            raise ValueError("is not a file")
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.is_production:
+            if not self.secret_key:
+                raise SettingsError("SECRET_KEY is missing: production has no default secret.")
+            if not self.database_url:
+                raise SettingsError("DATABASE_URL is missing: production embeds no database.")
+            if self.webhooks_allow_private:
+                raise SettingsError(
+                    "WEBHOOKS_ALLOW_PRIVATE is refused: in production webhooks go to public addresses."
+                )
+        if self.banesco_api == "confirmation" and not self.account:
+            raise SettingsError(
+                "BANESCO_ACCOUNT_ID is missing: BANESCO_API=confirmation searches by the clinic's account."
+            )
+        if self.secret_key and len(self.secret_key) < 16:
+            raise SettingsError("SECRET_KEY is too short: use at least 16 random characters.")
+        _ = self.bank
+        return self
+
+    @property
+    def signing_keys(self) -> tuple[str, ...]:
+        """The key that signs, then the older ones whose signatures still count."""
+        return (self.secret_key, *self.secret_key_fallbacks)
+
+    @property
+    def is_production(self) -> bool:
+        return self.environment == "production"
+
+    @property
+    def cookie_secure(self) -> bool:
+        return (
+            self.is_production if self.session_cookie_secure is None else self.session_cookie_secure
+        )
+
+    @property
+    def account(self) -> str:
+        """The clinic's own account, 20 digits; in development a made-up one of the sandbox."""
+        return self.banesco_account_id or ("" if self.is_production else SANDBOX_ACCOUNT)
+
+    @cached_property
+    def bank(self) -> BankAccess:
+        """The bank in force; nothing is derived from the other environment (BANESCO.md)."""
+        prefix = "banesco_qa_" if self.banesco_environment == "qa" else "banesco_prod_"
+        values: dict[str, str] = {}
+        for part in ("api_url", "auth_url", "client_id", "client_secret"):
+            name = prefix + part
+            value = getattr(self, name)
+            if not value and not self.is_production:
+                value = SANDBOX_DEFAULTS.get(name)
+                if value and part == "api_url" and self.banesco_api == "confirmation":
+                    value += "/confirmation"
+            if not value:
+                raise SettingsError(
+                    f"{name.upper()} is missing: BANESCO_ENVIRONMENT={self.banesco_environment} needs it."
+                )
+            if part.endswith("_url"):
+                _require_bank_url(name.upper(), value, https_only=self.is_production)
+            values[part] = value
+        return BankAccess(environment=self.banesco_environment, **values)
+
+    def for_bank(self, environment: str, dialect: str) -> Settings:
+        """The same settings with another of the bank's environments, or dialects, in force.
+
+        Raises SettingsError naming what that environment lacks: nothing is derived from the other.
+        """
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        changed = {"banesco_environment": environment, "banesco_api": dialect}
+        return type(self).model_validate({**values, **changed})
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the settings; an empty variable counts as not set.
+
+        Raises SettingsError with one line that names the variable.
+        """
+        given = {
+            name: environ[name.upper()].strip()
+            for name in cls.model_fields
+            if environ.get(name.upper(), "").strip()
+        }
+        try:
+            settings = cls.model_validate(given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0]).upper() if first["loc"] else "settings"
+            raise SettingsError(f"{name} {_in_words(first)}.") from None
+        if not settings.secret_key:
+            settings = settings.model_copy(update={"secret_key": _kept_secret(settings.data_dir)})
+        return settings
+
+    @classmethod
+    def variables(cls) -> dict[str, FieldInfo]:
+        """Every variable that is read, by its name in the environment."""
+        return {name.upper(): field for name, field in cls.model_fields.items()}
+
+
+def _in_words(problem: Any) -> str:
+    message: str = problem["msg"]
+    message = message.removeprefix("Value error, ").removeprefix("Input ")
+    return message[:1].lower() + message[1:]
+
+
+def _require_bank_url(name: str, value: str, *, https_only: bool) -> None:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingsError(f"{name} is not a web address.")
+    if https_only and parts.scheme != "https" and not _is_loopback(parts.hostname):
+        raise SettingsError(f"{name} must be https in production.")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _kept_secret(data_dir: Path) -> str:
+    """A development secret that survives restarts; of several who come first, one writes it."""
+    path = data_dir / "secret_key"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        with NamedTemporaryFile("w", dir=data_dir, prefix="secret_key.") as draft:  # mode 0600
+            draft.write(secrets.token_urlsafe(48))
+            draft.flush()
+            with suppress(FileExistsError):
+                os.link(draft.name, path)
+    return path.read_text()

@@ -1,0 +1,108 @@
+"""The one database engine: PostgreSQL, through SQLAlchemy and psycopg2."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import DateTime, Engine, MetaData
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import DeclarativeBase, Session, scoped_session
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Base of every table; moments are aware and kept in UTC."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+# On the registry itself: Flask-SQLAlchemy derives a second base, which may not repeat the map.
+Base.registry.update_type_annotation_map({datetime: DateTime(timezone=True)})
+
+
+class SessionSource(Protocol):
+    """What provides sessions and connections: Flask-SQLAlchemy, which knows the running application."""
+
+    @property
+    def session(self) -> scoped_session[Any]: ...
+
+    @property
+    def engine(self) -> Engine: ...
+
+
+class Database:
+    """The unit of work in force, for code that knows no web; `webapp.web.extensions` binds it."""
+
+    def __init__(self) -> None:
+        self._source: SessionSource | None = None
+
+    def bind(self, source: SessionSource) -> None:
+        """Take sessions and connections from `source` from now on."""
+        self._source = source
+
+    @property
+    def session(self) -> scoped_session[Session]:
+        """The session of the current request or piece of work."""
+        return self._bound.session
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, for units of work of their own."""
+        return self._bound.engine
+
+    @property
+    def _bound(self) -> SessionSource:
+        if self._source is None:
+            raise RuntimeError("no source of sessions is bound")
+        return self._source
+
+
+db = Database()
+
+
+def normalise_database_url(url: str) -> str:
+    """Every spelling of a PostgreSQL address, as the one that SQLAlchemy and psycopg2 understand.
+
+    Raises ValueError for anything that is not PostgreSQL.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.split("+")[0] not in ("postgres", "postgresql"):
+        raise ValueError("must start with postgresql://")
+    normal = f"postgresql+psycopg2://{rest}"
+    try:
+        make_url(normal)
+    except (ArgumentError, ValueError):
+        raise ValueError("is not a database address") from None
+    return normal
+
+
+def engine_options(*, pool_size: int, max_overflow: int) -> dict[str, Any]:
+    """Engine options under which a dead or frozen server is noticed within seconds, not minutes."""
+    return {
+        "pool_size": pool_size,
+        "max_overflow": max_overflow,
+        "pool_timeout": 5,
+        "pool_pre_ping": True,
+        "pool_recycle": 300,
+        "hide_parameters": True,
+        "connect_args": {
+            "connect_timeout": 4,
+            "keepalives": 1,
+            "keepalives_idle": 10,
+            "keepalives_interval": 3,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
+            "options": "-c statement_timeout=15000 -c lock_timeout=10000"
+            " -c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
+            "application_name": "areamedica-pagos",
+        },
+    }

@@ -1,0 +1,45 @@
+"""A cache that many processes share, and that is allowed to be away."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import structlog
+from redis.exceptions import RedisError
+
+log = structlog.get_logger(__name__)
+
+
+class Cache(Protocol):
+    """Keeps values by key for some seconds (Flask-Caching's interface)."""
+
+    def get(self, key: str) -> Any: ...
+
+    def set(self, key: str, value: Any, timeout: int | None = None) -> Any: ...
+
+
+class SharedCache:
+    """The shared cache, with what this process itself put in as a second best while Redis is away.
+
+    For few keys, whose values say by themselves until when they hold.
+    """
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._own: dict[str, Any] = {}
+
+    def get(self, key: str) -> Any:
+        """What is kept, or None."""
+        try:
+            return self._cache.get(key)
+        except RedisError as error:
+            log.warning("cache_unavailable", kind=type(error).__name__)
+            return self._own.get(key)
+
+    def set(self, key: str, value: Any, timeout: int | None = None) -> None:
+        """Keep a value for at most `timeout` seconds."""
+        self._own[key] = value
+        try:
+            self._cache.set(key, value, timeout=timeout)
+        except RedisError as error:
+            log.warning("cache_unavailable", kind=type(error).__name__)

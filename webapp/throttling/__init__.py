@@ -1,0 +1,1 @@
+"""Limits on attempts to sign in and on requests, exact over all processes."""

@@ -1,0 +1,148 @@
+"""What an answer of the bank does to a payment: it is weighed, kept beside what was declared, and followed."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+
+from webapp.banking.gateway import BankAnswer
+from webapp.kernel import clock
+from webapp.kernel.database import db
+from webapp.kernel.permissions import SYSTEM
+from webapp.transactions import allocation, matching, movements, queries, rules
+from webapp.transactions.lifecycle import DECIDABLE, Cause, Status, allows
+from webapp.transactions.matching import Decision, ReasonCode
+from webapp.transactions.models import Transaction
+from webapp.transactions.status_changes import move
+
+MOST_SHOWN = 50
+
+
+def record_answer(
+    *,
+    row_id: uuid.UUID,
+    version: int,
+    answer: BankAnswer,
+    give_up_after: timedelta,
+    claimed_until: datetime | None = None,
+    quiet: bool = False,
+) -> Transaction:
+    """Let an answer of the bank decide, if the payment is still the one that was asked about.
+
+    A payment that does not appear, or stays pending, for longer than `give_up_after` goes to a person.
+    `claimed_until` names the claim that is given back; `quiet` spaces the next question out. Raises
+    NotFound where it was deleted meanwhile.
+    """
+    recording = partial(
+        _record_answer, row_id, version, answer, give_up_after, claimed_until, quiet
+    )
+    try:
+        return recording()
+    except IntegrityError:
+        # Another payment took the movement in this very moment: weigh again, knowing that.
+        db.session.rollback()
+        return recording()
+
+
+def _record_answer(
+    row_id: uuid.UUID,
+    version: int,
+    answer: BankAnswer,
+    give_up_after: timedelta,
+    claimed_until: datetime | None,
+    quiet: bool,
+) -> Transaction:
+    transaction = queries.locked(row_id)
+    give_back(transaction, claimed_until)
+    transaction.last_checked_at = clock.now()
+    if transaction.version != version:
+        transaction.next_check_at = None if transaction.is_final else clock.now()
+        db.session.commit()
+        return transaction
+    decision = matching.decide(
+        transaction.as_claim(), answer.movements, allocation.held(transaction, answer.movements)
+    )
+    before = _what_is_shown(transaction)
+    _keep_shown(transaction, decision, answer)
+    _follow(transaction, decision, give_up_after)
+    unmoved = transaction.version == version
+    if unmoved and transaction.status in DECIDABLE and _what_is_shown(transaction) != before:
+        transaction.version += 1  # whoever decides must have seen this
+    waiting = transaction.status is Status.IN_PROGRESS
+    transaction.next_check_at = rules.next_check(transaction, quiet=quiet) if waiting else None
+    db.session.commit()
+    return transaction
+
+
+def give_back(transaction: Transaction, claimed_until: datetime | None) -> None:
+    """End a claim; one whose time ran out may be somebody else's by now, and is left to them."""
+    if claimed_until is None or transaction.checking_until == claimed_until:
+        transaction.checking_until = None
+
+
+def _follow(transaction: Transaction, decision: Decision, give_up_after: timedelta) -> None:
+    """Move where the decision leads, if the lifecycle allows it."""
+    if decision.status is Status.IN_PROGRESS and _gave_up(transaction, decision, give_up_after):
+        return
+    if not allows(Cause.BANK_ANSWER, transaction.status, decision.status):
+        return
+    if decision.status is Status.COMPLETED and decision.movement:
+        allocation.take(transaction, decision.movement.identity)
+    move(transaction, decision.status, Cause.BANK_ANSWER, SYSTEM, None, reasons=decision.reasons)
+
+
+def _gave_up(transaction: Transaction, decision: Decision, give_up_after: timedelta) -> bool:
+    """Only after an answer, so that an outage of the bank never makes a payment unknown."""
+    old = clock.now() - transaction.waiting_since > give_up_after
+    if not old or transaction.status not in (Status.IN_PROGRESS, Status.UNKNOWN):
+        return False
+    hours = int(give_up_after.total_seconds() // 3600)
+    if decision.movement is None:
+        reasons = [matching.reason(ReasonCode.GAVE_UP, hours=hours)]
+    else:
+        word = decision.movement.word
+        reasons = [matching.reason(ReasonCode.STILL_PENDING, hours=hours, word=word)]
+    transaction.reasons = [dict(item) for item in reasons]
+    if allows(Cause.GIVING_UP, transaction.status, Status.UNKNOWN):
+        move(transaction, Status.UNKNOWN, Cause.GIVING_UP, SYSTEM, None, reasons=reasons)
+    return True
+
+
+def _keep_shown(transaction: Transaction, decision: Decision, answer: BankAnswer) -> None:
+    """Keep what the bank shows beside what was declared, never over it.
+
+    What a person is to decide about does not vanish with an answer that shows no money, but that is told.
+    """
+    shown = [movements.as_json(movement) for movement in answer.movements if movement.is_credit]
+    if transaction.status is Status.TO_REVIEW and transaction.shown_movements and not shown:
+        _tell_that_it_is_gone(transaction)
+    else:
+        _replace_shown(transaction, decision, answer, shown[:MOST_SHOWN])
+
+
+def _replace_shown(
+    transaction: Transaction, decision: Decision, answer: BankAnswer, shown: list[dict[str, Any]]
+) -> None:
+    if not transaction.is_final:
+        transaction.reasons = [dict(reason) for reason in decision.reasons]
+    if answer.payload is not None:
+        transaction.banesco_payload = dict(answer.payload)
+    transaction.shown_movements = shown
+    movement = decision.movement
+    transaction.shown_movement = movement.identity[:120] if movement else None
+    transaction.bank_reference = (movement.reference or "")[:50] or None if movement else None
+    transaction.bank_amount = movement.amount if movement else None
+
+
+def _tell_that_it_is_gone(transaction: Transaction) -> None:
+    gone = dict(matching.reason(ReasonCode.NO_LONGER_SHOWN))
+    if gone not in transaction.reasons:
+        transaction.reasons = [*transaction.reasons, gone]
+
+
+def _what_is_shown(transaction: Transaction) -> tuple[Any, ...]:
+    return (transaction.reasons, transaction.shown_movements, transaction.shown_movement)

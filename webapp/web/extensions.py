@@ -1,0 +1,30 @@
+"""Unbound instances of the Flask extensions; `create_app` binds them to an application."""
+
+from __future__ import annotations
+
+from flask import Flask, current_app
+from flask_babel import Babel
+from flask_caching import Cache
+from flask_login import LoginManager
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf import CSRFProtect
+from htmx_flask import Htmx
+
+from webapp.kernel.background import Context
+from webapp.kernel.database import Base, db
+
+sqlalchemy = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+db.bind(sqlalchemy)
+migrate = Migrate()
+csrf = CSRFProtect()
+login_manager = LoginManager()
+cache = Cache()
+babel = Babel()
+htmx = Htmx()
+
+
+def app_context() -> Context:
+    """Return what enters the running application's context, for work outside this request."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    return app.app_context

@@ -1,0 +1,107 @@
+"""Is the process alive, can it work, and what did it count."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache as once
+
+import structlog
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from flask import Blueprint, Flask, Response, current_app, jsonify
+from flask.typing import ResponseReturnValue
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Gauge,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from webapp.kernel.config import PROJECT_ROOT
+from webapp.kernel.database import db
+from webapp.web.guard import public
+
+bp = Blueprint("health", __name__)
+log = structlog.get_logger(__name__)
+
+
+@bp.get("/health")
+@public
+def alive() -> ResponseReturnValue:
+    """The process answers; it says nothing about what it depends on."""
+    return jsonify(status="ok", version=current_app.config["SETTINGS"].app_version)
+
+
+@bp.get("/health/ready")
+@public
+def ready() -> ResponseReturnValue:
+    """200 where the database answers and its migrations are the ones this code needs, else 503."""
+    try:
+        current = (
+            db.session.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+        )
+    except SQLAlchemyError as error:
+        log.warning("not_ready", kind=type(error).__name__)
+        db.session.rollback()
+        reachable = _reachable()
+        checks = {
+            "database": "ok" if reachable else "unreachable",
+            "migrations": "missing" if reachable else "unknown",
+        }
+        return jsonify(status="unavailable", checks=checks), 503
+    behind = current != [newest_migration()]
+    checks = {"database": "ok", "migrations": "behind" if behind else "ok"}
+    return jsonify(status="unavailable" if behind else "ok", checks=checks), 503 if behind else 200
+
+
+@bp.get("/metrics")
+@public
+def metrics() -> Response:
+    """Prometheus text; sums over the web workers where PROMETHEUS_MULTIPROC_DIR is set."""
+    registry: CollectorRegistry = REGISTRY
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    body = generate_latest(registry) + generate_latest(_people())
+    return Response(body, content_type=CONTENT_TYPE_LATEST)
+
+
+def init_app(app: Flask, *, count_active_users: Callable[[], int]) -> None:
+    """Register the routes; who counts as active is the accounts' business."""
+    app.extensions["count_active_users"] = count_active_users
+    app.register_blueprint(bp)
+
+
+@once
+def newest_migration() -> str | None:
+    """The revision that this code needs."""
+    config = Config()
+    config.set_main_option("script_location", str(PROJECT_ROOT / "migrations"))
+    return ScriptDirectory.from_config(config).get_current_head()
+
+
+def _reachable() -> bool:
+    try:
+        db.session.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        db.session.rollback()
+        return False
+    return True
+
+
+def _people() -> CollectorRegistry:
+    """`active_users`, counted when asked; left out, with a log line, while the database is away."""
+    registry = CollectorRegistry()
+    gauge = Gauge("active_users", "Number of active users", registry=registry)
+    try:
+        gauge.set(current_app.extensions["count_active_users"]())
+    except SQLAlchemyError as error:
+        log.warning("metric_left_out", metric="active_users", kind=type(error).__name__)
+        db.session.rollback()
+        return CollectorRegistry()
+    return registry
