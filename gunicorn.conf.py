@@ -35,7 +35,7 @@ def on_starting(server: Any) -> None:
         if entry.name.endswith(".db"):
             os.unlink(entry)
     if os.environ.get("SUPERVISOR_PID"):
-        from webapp.development.lifeline import follow_supervisor
+        from webapp.kernel.lifeline import follow_supervisor
 
         follow_supervisor()
 

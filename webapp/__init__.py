@@ -14,7 +14,7 @@ from webapp.accounts import signin
 from webapp.accounts.admin_views import bp as administration_pages
 from webapp.accounts.views import bp as accounts_pages
 from webapp.api import cors, limiting
-from webapp.api.contract.pages import pages as api_docs
+from webapp.api.openapi.pages import pages as api_docs
 from webapp.api.routes import bp as api
 from webapp.api.tokens import ApiGate
 from webapp.banking import availability as bank_health

@@ -7,7 +7,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from webapp.accounts.cli import users
-from webapp.api.contract.cli import openapi
+from webapp.api.openapi.cli import openapi
 from webapp.banking.cli import banesco
 from webapp.banking.sandbox.cli import sandbox
 from webapp.development import demo

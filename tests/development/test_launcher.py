@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from tests.development.test_postgres import is_served, wait_until
-from webapp.development import launcher, lifeline
+from webapp.development import launcher
 from webapp.development.demo import DEMO_PEOPLE
 from webapp.development.launcher import LauncherError
+from webapp.kernel import lifeline
 from webapp.kernel.config import PROJECT_ROOT
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from webapp.development import lifeline
+from webapp.kernel import lifeline
 from webapp.kernel.config import PROJECT_ROOT
 
 READY_SECONDS = 60.0

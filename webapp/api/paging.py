@@ -16,11 +16,9 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from webapp.api import request_bodies
 from webapp.api.request_bodies import Model
-from webapp.api.transactions.filters import TransactionFilter
 from webapp.kernel.config import Settings
 from webapp.kernel.errors import FieldProblem, Invalid
 from webapp.kernel.i18n import gettext as _
-from webapp.transactions.forms import FilterForm
 from webapp.transactions.queries import Filter, Place
 
 MAX_SIZE = 100
@@ -37,31 +35,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def wrong_parameter(name: str, sentence: str, code: str = "invalid") -> Invalid:
     """The refusal of one parameter of the query."""
     return Invalid(problems=[FieldProblem((name,), sentence, code, in_query=True)])
-
-
-def filters(*, besides: frozenset[str] = frozenset()) -> Filter:
-    """The filter of the query. Raises Invalid for what makes no sense, is unknown or stands twice."""
-    only_once(FILTERS | besides)
-    form = FilterForm(request.args)
-    if not form.validate():
-        codes = _codes()
-        raise Invalid(
-            problems=[
-                FieldProblem((name,), str(sentence), codes.get(name, "invalid"), in_query=True)
-                for name, sentences in form.errors.items()
-                for sentence in sentences
-            ]
-        )
-    return form.wanted()
-
-
-def _codes() -> dict[str, str]:
-    """The stable codes of what the contract's model of the filter finds wrong, by parameter."""
-    try:
-        query(TransactionFilter)
-    except Invalid as invalid:
-        return {str(problem.location[0]): problem.code for problem in invalid.problems}
-    return {}
 
 
 def only_once(known: Iterable[str]) -> None:

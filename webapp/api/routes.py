@@ -5,13 +5,13 @@ from __future__ import annotations
 from webapp.api import idempotency, limiting
 from webapp.api.access import routes as access
 from webapp.api.blueprint import bp
-from webapp.api.contract import pages as contract
+from webapp.api.openapi import pages as openapi
 from webapp.api.transactions import batch, export
 from webapp.api.transactions import routes as transactions
 from webapp.api.users import routes as users
 from webapp.api.webhooks import routes as webhooks
 
-__all__ = ["access", "batch", "bp", "contract", "export", "transactions", "users", "webhooks"]
+__all__ = ["access", "batch", "bp", "export", "openapi", "transactions", "users", "webhooks"]
 
 bp.before_request(limiting.check_rate)
 bp.before_request(idempotency.begin)

@@ -25,9 +25,9 @@ from honcho.manager import Manager
 from honcho.printer import Printer
 from honcho.process import Process
 
-from webapp.development import lifeline
 from webapp.development.demo import DEMO_PEOPLE
 from webapp.development.postgres import EmbeddedPostgres, EmbeddedPostgresError
+from webapp.kernel import lifeline
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SANDBOX_PORT = 8765

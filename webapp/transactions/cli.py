@@ -7,7 +7,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from webapp.banking.connection import BankConnection
-from webapp.development import lifeline
+from webapp.kernel import lifeline
 from webapp.transactions.worker import Worker
 
 

@@ -1,1 +1,1 @@
-"""The published contract of the API, built from what the routes declare."""
+"""What routes of the API declare of themselves, and the words of the contract: formats, examples, headers."""

@@ -10,7 +10,6 @@ from flask import Response
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.api import paging
 from webapp.api.blueprint import bp
 from webapp.api.contract import samples
 from webapp.api.contract.operation import operation
@@ -36,7 +35,7 @@ log = structlog.get_logger(__name__)
 )
 def export() -> ResponseReturnValue:
     """Stream every payment of the filter, newest first."""
-    parts = queries.exported(paging.filters())
+    parts = queries.exported(filters.filters())
     response = Response(_lines(parts), content_type="text/csv; charset=utf-8")
     name = f"transactions-{clock.today():%Y-%m-%d}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'

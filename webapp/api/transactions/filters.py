@@ -5,13 +5,18 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
+from flask import request
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from webapp.api import paging
 from webapp.api.contract import formats
 from webapp.api.fields import NationalId, Phone, Reason, spelled
 from webapp.banking.gateway import BankType, TransactionType
+from webapp.kernel.errors import FieldProblem, Invalid
 from webapp.transactions import identifiers
+from webapp.transactions.forms import FilterForm
 from webapp.transactions.lifecycle import Status
+from webapp.transactions.queries import Filter
 
 Reference = Annotated[
     str,
@@ -49,3 +54,28 @@ class DeletionQuery(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     reason: Reason = ""
+
+
+def filters(*, besides: frozenset[str] = frozenset()) -> Filter:
+    """The filter of the query. Raises Invalid for what makes no sense, is unknown or stands twice."""
+    paging.only_once(paging.FILTERS | besides)
+    form = FilterForm(request.args)
+    if not form.validate():
+        codes = _codes()
+        raise Invalid(
+            problems=[
+                FieldProblem((name,), str(sentence), codes.get(name, "invalid"), in_query=True)
+                for name, sentences in form.errors.items()
+                for sentence in sentences
+            ]
+        )
+    return form.wanted()
+
+
+def _codes() -> dict[str, str]:
+    """The stable codes of what the contract's model of the filter finds wrong, by parameter."""
+    try:
+        paging.query(TransactionFilter)
+    except Invalid as invalid:
+        return {str(problem.location[0]): problem.code for problem in invalid.problems}
+    return {}

@@ -79,7 +79,7 @@ def create() -> ResponseReturnValue:
 )
 def list_() -> ResponseReturnValue:
     """Payments, newest first, narrowed by the filters of the query: a page, or what follows a cursor."""
-    narrowing = paging.filters(besides=paging.PAGING)
+    narrowing = filters.filters(besides=paging.PAGING)
     wanted = paging.wanted(narrowing)
     model: schemas.TransactionList | schemas.TransactionStretch
     if wanted.by_cursor:

@@ -8,7 +8,7 @@ import click
 
 from webapp.banking.sandbox.server import SandboxServer
 from webapp.banking.sandbox.settings import DEFAULT_HOST, DEFAULT_PORT, SandboxSettings
-from webapp.development.lifeline import follow_supervisor
+from webapp.kernel.lifeline import follow_supervisor
 
 
 @click.command("sandbox")

@@ -8,7 +8,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from webapp.api.contract import document as contract
+from webapp.api.openapi import document as contract
 
 
 @click.command("openapi")

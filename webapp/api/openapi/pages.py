@@ -10,8 +10,8 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ConfigDict
 
 from webapp.api.blueprint import bp
-from webapp.api.contract import document
 from webapp.api.contract.operation import operation
+from webapp.api.openapi import document
 from webapp.web.guard import public
 from webapp.web.security import content_security_policy
 
