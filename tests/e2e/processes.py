@@ -89,13 +89,21 @@ class Processes:
         self.migrate()
         self.start_bank()
         self.add_demo_data()
-        self._start("web", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app")
         self.start_worker()
+        self.start_web()
+
+    def start_web(self) -> None:
+        """Start gunicorn and wait until it says that it is ready."""
+        self._start("web", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app")
         wait_until(
             lambda: self._answers(f"{self.web_url}/health/ready", "web"),
             seconds=READY_SECONDS,
             describe="the web is ready",
         )
+
+    def pid_of(self, name: str) -> int:
+        """Return the process id of something that was started under this name."""
+        return self._running[name].pid
 
     def migrate(self) -> None:
         self._flask("db", "upgrade")
