@@ -10,9 +10,24 @@ from flask import Flask
 from flask.testing import FlaskClient
 from lucide import IconDoesNotExist
 
+from webapp.banking.gateway import Outcome
+from webapp.kernel.config import PROJECT_ROOT
+from webapp.transactions.lifecycle import Status
 from webapp.web import assets
 from webapp.web.guard import access_of
 
+TEMPLATES = PROJECT_ROOT / "templates"
+COMPOSED_CLASSES = {
+    "status-": {status.value.lower() for status in Status},
+    "outcome-": {outcome.value for outcome in Outcome},
+    "is-": {"same", "differs", "empty", "declared-only", "bank-only"},
+    "alert-": {"success", "info", "warning", "error"},
+}
+"""What templates put together from a fixed beginning and a value: the values that there are."""
+CLASSES_WITHOUT_TEMPLATE = {
+    "changed",  # app.js, on what a refresh changed
+    "icon",  # the assets' `icon`, on each drawing
+}
 LARGE = ("swagger-ui.js", "swagger-ui.css", "redoc.js")
 NAMES = ("app.css", "app.js", "htmx.js", "favicon.svg", "api-docs.js", "api-docs.css", *LARGE)
 
@@ -111,7 +126,7 @@ def test_nothing_of_ours_needs_an_inline_style_script_or_eval() -> None:
         script = (assets.STATIC_FOLDER / f"{name}.js").read_text()
         for forbidden in ("eval(", "new Function", "innerHTML", 'setAttribute("style"', ".style."):
             assert forbidden not in script
-        assert "url(" not in (assets.STATIC_FOLDER / f"{name}.css").read_text()
+        assert b"url(" not in assets.allowed_assets()[f"{name}.css"].content
 
 
 @pytest.mark.parametrize("name", LARGE)
@@ -133,3 +148,61 @@ def test_nothing_is_loaded_from_a_third_party(client: FlaskClient, small_app: Fl
 def test_a_package_that_is_missing_stops_the_start() -> None:
     with pytest.raises(ModuleNotFoundError, match="no_such_package"):
         assets._in_package("no_such_package", "file.js")
+
+
+def test_every_style_file_is_declared_once() -> None:
+    declared = [f"{name}.css" for name in assets.STYLE_SHEETS]
+    assert sorted(declared) == sorted(path.name for path in assets.STYLE_FOLDER.iterdir())
+
+
+def test_the_browser_gets_the_style_files_joined_in_the_declared_order(
+    small_app: Flask, client: FlaskClient
+) -> None:
+    served = client.get(url_of(small_app, "app.css")).text
+    parts = [(assets.STYLE_FOLDER / f"{name}.css").read_text() for name in assets.STYLE_SHEETS]
+    assert served == "\n".join(parts)
+
+
+def test_no_rule_is_for_a_class_that_nothing_has() -> None:
+    assert set(re.findall(r"\.([a-z][\w-]*)", selectors(style_sheet()))) - classes_in_use() == set()
+
+
+def test_templates_compose_only_classes_whose_values_are_known() -> None:
+    assert {prefix for _, prefixes in class_attributes() for prefix in prefixes} == set(
+        COMPOSED_CLASSES
+    )
+
+
+def test_every_design_token_is_defined_and_used() -> None:
+    sheet = style_sheet()
+    defined = set(re.findall(r"(--[\w-]+):", sheet))
+    assert defined == set(re.findall(r"var\((--[\w-]+)\)", sheet))
+
+
+def style_sheet() -> str:
+    """Return the joined sheet without its comments."""
+    return re.sub(r"/\*.*?\*/", "", assets.allowed_assets()["app.css"].content.decode(), flags=re.S)
+
+
+def selectors(sheet: str) -> str:
+    """Return what stands before each brace, one a line; conditions such as `@media` left out."""
+    return "\n".join(head for head in re.findall(r"([^{};]+)\{", sheet) if "@" not in head)
+
+
+def class_attributes() -> list[tuple[set[str], set[str]]]:
+    """Return the classes of each `class` in the templates, and the beginnings of composed ones."""
+    found = []
+    for path in TEMPLATES.rglob("*.html"):
+        for value in re.findall(r'class="([^"]*)"', path.read_text()):
+            prefixes = set(re.findall(r"([\w-]+-)\{\{", value))
+            whole = re.sub(r"[\w-]+-\{\{.*?\}\}", "", value)
+            quoted = " ".join(re.findall(r"'([^']*)'", whole))
+            found.append(({*re.sub(r"\{\{.*?\}\}", " ", whole).split(), *quoted.split()}, prefixes))
+    return found
+
+
+def classes_in_use() -> set[str]:
+    """Return each class that an element of some page can have."""
+    written = {name for names, _ in class_attributes() for name in names}
+    composed = {begin + end for begin, ends in COMPOSED_CLASSES.items() for end in ends}
+    return written | composed | CLASSES_WITHOUT_TEMPLATE
