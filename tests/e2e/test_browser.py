@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -328,6 +329,25 @@ def test_every_page_suits_everybody(
     stranger.goto("/login")
     found += faults(stranger, "login", f"{size}-{scheme}")
     assert found == []
+
+
+def test_labels_are_bold_and_the_rows_of_a_choice_stand_close(
+    open_page: Opener, admin: Visitor
+) -> None:
+    page = open_page(admin, size="phone")
+    page.goto("/admin/users")
+    page.get_by_role("link", name="Sistema HIS").click()
+    weights = page.locator("label:not(.choice)").evaluate_all(
+        "labels => labels.map((label) => Number(getComputedStyle(label).fontWeight))"
+    )
+    assert weights and min(weights) >= 600
+    boxes = (
+        page.locator("fieldset")
+        .first.locator(".choice")
+        .evaluate_all("choices => choices.map((choice) => choice.getBoundingClientRect().toJSON())")
+    )
+    gaps = {below["top"] - above["bottom"] for above, below in itertools.pairwise(boxes)}
+    assert gaps == {12}
 
 
 @pytest.mark.parametrize("size", SIZES)
