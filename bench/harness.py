@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.conftest import DatabaseMaker
 from tests.e2e.processes import Processes
+from tests.support.databases import DatabaseMaker
 from webapp.development.postgres import EmbeddedPostgres
 from webapp.kernel.config import PROJECT_ROOT
 

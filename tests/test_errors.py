@@ -11,8 +11,8 @@ from flask import Flask
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from tests.conftest import DatabaseMaker
 from tests.support import payments
+from tests.support.databases import DatabaseMaker
 from tests.support.logs import watched
 from tests.support.outage import Relay, closed_port
 from tests.support.pages import Browser, Page

@@ -7,7 +7,7 @@ from pathlib import Path
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 
-from tests.conftest import DatabaseMaker
+from tests.support.databases import DatabaseMaker
 from tests.support.pages import Browser
 from webapp import create_app
 from webapp.kernel.config import Settings

@@ -15,7 +15,7 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from tests.conftest import DatabaseMaker
+from tests.support.databases import DatabaseMaker
 from webapp import create_app
 from webapp.kernel.config import PROJECT_ROOT, Settings
 from webapp.kernel.database import db

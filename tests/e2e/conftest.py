@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import DatabaseMaker
 from tests.e2e.processes import Processes
 from tests.e2e.visitor import Visitor
+from tests.support.databases import DatabaseMaker
 
 
 @pytest.fixture(scope="session")

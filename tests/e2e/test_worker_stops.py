@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.conftest import DatabaseMaker
 from tests.e2e.processes import Processes, wait_until
+from tests.support.databases import DatabaseMaker
 from webapp.transactions.worker import GRACE_SECONDS
 
 pytestmark = pytest.mark.processes
