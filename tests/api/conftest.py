@@ -42,7 +42,7 @@ def supervisor_program(app: Flask, cast: Cast, bank: FakeGateway) -> Program:
 def address(app: Flask) -> Iterator[str]:
     """The application behind a real socket, in this process: the bank stays the test's own."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=[0.01])
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

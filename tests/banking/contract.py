@@ -70,6 +70,10 @@ SILENT: dict[Mode, type[BankError] | tuple[type[BankError], ...]] = {
 }
 
 
+PATIENCE = {Mode.HANG: 0.5, Mode.SLOW: 0.5}
+"""Seconds after which we stop waiting for an answer that does not come; others fail sooner by themselves."""
+
+
 class LimitedCalls(NotedCalls):
     """A log that allows no call about a payment at all."""
 
@@ -89,7 +93,7 @@ class GatewayContract(ABC):
     @abstractmethod
     @pytest.fixture
     def gateway(self) -> BankGateway:
-        """The gateway, with an empty token cache and calls of at most a second."""
+        """The gateway, with an empty token cache and no limit of its own under 30 s."""
 
     @abstractmethod
     def scenario(self, bank: SandboxServer, scenario: Scenario) -> Claim | None:
@@ -122,13 +126,13 @@ class GatewayContract(ABC):
                 Scenario.ONLY_A_DEBIT,
             )
             return
-        answer = gateway.ask(claim, calls=calls, seconds=10, attempts=1)
+        answer = gateway.ask(claim, calls=calls, seconds=30, attempts=1)
         assert matching.decide(claim, answer.movements, {}).status is status
 
     def test_a_movement_that_is_shown_can_be_told_again(self, bank, gateway, calls):
         claim = self.paid(bank)
         first, second = (
-            gateway.ask(claim, calls=calls, seconds=10, attempts=1).movements[0] for _ in range(2)
+            gateway.ask(claim, calls=calls, seconds=30, attempts=1).movements[0] for _ in range(2)
         )
         assert first == second
         assert first.state is MovementState.SETTLED and first.is_credit
@@ -140,9 +144,10 @@ class GatewayContract(ABC):
         self, bank, gateway, calls, mode
     ):
         claim = self.paid(bank)
+        gateway.ask(claim, calls=calls, seconds=30, attempts=1)  # The token is had from here on.
         bank.bank.failures.add(Failure(mode, calls="transactions"))
         with pytest.raises(BankError) as silent:
-            gateway.ask(claim, calls=calls, seconds=2, attempts=1)
+            gateway.ask(claim, calls=calls, seconds=PATIENCE.get(mode, 30), attempts=1)
         assert isinstance(silent.value, SILENT[mode])
         (*_, record) = calls.of("transaction")
         assert record.outcome is not None
@@ -155,11 +160,11 @@ class GatewayContract(ABC):
         claim = self.paid(bank)
         bank.bank.failures.add(Failure(mode, calls="tokens"))
         with pytest.raises(BankError):
-            gateway.ask(claim, calls=calls, seconds=2, attempts=1)
+            gateway.ask(claim, calls=calls, seconds=PATIENCE.get(mode, 30), attempts=1)
         assert calls.of("transaction") == []
 
     def test_every_call_is_written_down_and_holds_no_secret(self, bank, gateway, calls):
-        gateway.ask(self.paid(bank), calls=calls, seconds=10, attempts=1)
+        gateway.ask(self.paid(bank), calls=calls, seconds=30, attempts=1)
         assert len(calls.of("token")) == len(bank.calls("token")) == 1
         (record,) = calls.of("transaction")
         assert record.http_status == 200
@@ -170,23 +175,23 @@ class GatewayContract(ABC):
 
     def test_our_limit_stops_a_call_before_anything_is_sent(self, bank, gateway):
         with pytest.raises(CallNotAllowed):
-            gateway.ask(self.paid(bank), calls=LimitedCalls(), seconds=10, attempts=3)
+            gateway.ask(self.paid(bank), calls=LimitedCalls(), seconds=30, attempts=3)
         assert [call for call in bank.calls() if call.kind != "token"] == []
 
     def test_a_token_serves_until_it_ends_and_then_a_new_one_does(self, bank, gateway, calls):
         claim = self.paid(bank)
         for _ in range(3):
-            gateway.ask(claim, calls=calls, seconds=10, attempts=1)
+            gateway.ask(claim, calls=calls, seconds=30, attempts=1)
         assert len(bank.calls("token")) == 1
         bank.bank.tokens.expire_all()
-        assert gateway.ask(claim, calls=calls, seconds=10, attempts=1).movements
+        assert gateway.ask(claim, calls=calls, seconds=30, attempts=1).movements
         assert len(bank.calls("token")) == 2
 
     def test_a_repeat_asks_again_and_is_written_down_again(self, bank, gateway, calls, monkeypatch):
         monkeypatch.setattr("webapp.banking.conversation.RETRY_WAIT", (0.0, 1.0))
         claim = self.paid(bank)
         bank.bank.failures.add(Failure(Mode.ERROR, calls="transactions", left=2))
-        assert gateway.ask(claim, calls=calls, seconds=10, attempts=3).movements
+        assert gateway.ask(claim, calls=calls, seconds=30, attempts=3).movements
         assert len(calls.of("transaction")) == 3
 
     def test_many_threads_may_ask_at_once(self, bank, gateway, calls):
@@ -194,7 +199,7 @@ class GatewayContract(ABC):
         seen: list[int] = []
 
         def ask() -> None:
-            seen.append(len(gateway.ask(claim, calls=calls, seconds=10, attempts=1).movements))
+            seen.append(len(gateway.ask(claim, calls=calls, seconds=30, attempts=1).movements))
 
         threads = [threading.Thread(target=ask) for _ in range(8)]
         for thread in threads:

@@ -25,10 +25,17 @@ FAMILIES = {
 }
 
 
-@pytest.fixture
-def bank() -> Iterator[SandboxServer]:
-    with SandboxServer(settings=SandboxSettings(hang_seconds=10, drip_seconds=0.2)) as server:
+@pytest.fixture(scope="module")
+def running_bank() -> Iterator[SandboxServer]:
+    with SandboxServer(settings=SandboxSettings(hang_seconds=60, drip_seconds=0.2)) as server:
         yield server
+
+
+@pytest.fixture
+def bank(running_bank: SandboxServer) -> SandboxServer:
+    """As freshly started."""
+    running_bank.bank.reset()
+    return running_bank
 
 
 class Banesco(GatewayContract):
@@ -45,7 +52,7 @@ class Banesco(GatewayContract):
 class TestStatus(Banesco):
     @pytest.fixture
     def gateway(self, bank: SandboxServer, tmp_path: Path) -> BankGateway:
-        return banesco.gateway(tmp_path, timeout=1, api_url=bank.api_url, **self.credentials(bank))
+        return banesco.gateway(tmp_path, timeout=30, api_url=bank.api_url, **self.credentials(bank))
 
     def scenario(self, bank: SandboxServer, scenario: Scenario) -> Claim | None:
         # This dialect has one movement for one key, and no debits.
@@ -62,7 +69,7 @@ class TestConfirmationOfMobilePayments(Banesco):
     @pytest.fixture
     def gateway(self, bank: SandboxServer, tmp_path: Path) -> BankGateway:
         return banesco.confirmation(
-            tmp_path, timeout=1, api_url=bank.confirmation_url, **self.credentials(bank)
+            tmp_path, timeout=30, api_url=bank.confirmation_url, **self.credentials(bank)
         )
 
     def scenario(self, bank: SandboxServer, scenario: Scenario) -> Claim | None:
@@ -99,7 +106,7 @@ class TestConfirmationInProduction(TestConfirmationOfMobilePayments):
     def gateway(self, bank: SandboxServer, tmp_path: Path) -> BankGateway:
         return banesco.confirmation(
             tmp_path,
-            timeout=1,
+            timeout=30,
             api_url=bank.production_confirmation_url,
             auth_url=bank.production_auth_url,
             client_id="sandbox-production",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -53,7 +56,7 @@ def make(tmp_path, timer):
     """Makes sources of tokens that share a cache, a folder and a clock."""
     cache = SimpleCache()
 
-    def source(**changes: str) -> TokenSource:
+    def source(*, timer: Callable[[], float] = timer, **changes: str) -> TokenSource:
         return TokenSource(
             access(**changes), http=BankHttp(), cache=cache, lock_folder=tmp_path, timer=timer
         )
@@ -183,10 +186,16 @@ def test_of_many_who_wait_for_a_bank_that_hangs_one_knocks_and_all_end_in_their_
     with receiving() as bank:
         bank.will_answer("hang")
         url = bank.url.replace("hooks.clinic.test", "127.0.0.1")
-        sources = [make(auth_url=url) for _ in range(8)]
+        sources = [make(auth_url=url, timer=time.time) for _ in range(8)]
+        gate = threading.Barrier(8)
+
+        def ask(source: TokenSource) -> None:
+            gate.wait(timeout=30)
+            source.token(calls=calls, seconds=1)
+
         with ThreadPoolExecutor(8) as pool:
-            asked = [pool.submit(one.token, calls=calls, seconds=0.5) for one in sources]
-            failures = [one.exception(timeout=15) for one in asked]
+            asked = [pool.submit(ask, one) for one in sources]
+            failures = [one.exception(timeout=25) for one in asked]
         assert [type(failure) for failure in failures] == [BankUnavailable] * 8
         assert len(bank.received) == 1
 

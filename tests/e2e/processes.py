@@ -9,16 +9,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
+from sqlalchemy import create_engine, text
 
+from tests.support.calls import age_calls
 from webapp.kernel import lifeline
 from webapp.kernel.config import PROJECT_ROOT
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 STOP_SECONDS = 15.0
+NEXT_CHECK_SECONDS = 35
+"""After which the worker asks again about a new payment that the bank does not show yet."""
 
 T = TypeVar("T")
 
@@ -53,6 +58,7 @@ class Processes:
         self.web_port, self.bank_port = free_port(), free_port()
         self.web_url = f"http://127.0.0.1:{self.web_port}"
         self.bank = Bank(f"http://127.0.0.1:{self.bank_port}")
+        self.database = create_engine(database_url, pool_size=1, max_overflow=0)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         kept = {name: os.environ[name] for name in ("HOME", "LANG", "TZ") if name in os.environ}
         self._environment = {
@@ -76,7 +82,7 @@ class Processes:
             "BANESCO_QA_AUTH_URL": f"{self.bank.url}/oauth/token",
             "BANESCO_QA_CLIENT_ID": "sandbox-client",
             "BANESCO_QA_CLIENT_SECRET": "sandbox-secret",
-            # Short, so that a bank that hangs and a claim whose owner died cost the tests little.
+            # Short, so that a bank that hangs costs the tests little.
             "BANESCO_TIMEOUT": "3",
             "BANESCO_INTERACTIVE_SECONDS": "3",
             # However the tests end, nothing outlives them.
@@ -145,8 +151,42 @@ class Processes:
         self.bank.keep_calls()
         self._end("sandbox", signal.SIGTERM)
 
+    @property
+    def lease_seconds(self) -> float:
+        """After which a claim ends by itself."""
+        return float(self._environment["BANESCO_TIMEOUT"]) * 2 + 30
+
+    def let_time_pass(self, seconds: float) -> None:
+        """Let time pass for payments, claims and calls, and at the bank.
+
+        The claim of a question under way would end too early: see `wait_until_nobody_asks`.
+        """
+        self.bank.advance(
+            seconds
+        )  # First: whoever asks because of what follows asks later than this.
+        with self.database.begin() as connection:
+            age_calls(connection, seconds)
+            connection.execute(
+                text(
+                    "UPDATE transactions SET next_check_at = next_check_at - :s,"
+                    " checking_until = checking_until - :s"
+                ),
+                {"s": timedelta(seconds=seconds)},
+            )
+
+    def wait_until_nobody_asks(self) -> None:
+        """Wait for the answers to all questions under way."""
+        query = text("SELECT NOT EXISTS (SELECT FROM transactions WHERE checking_until > now())")
+
+        def nobody_asks() -> bool:
+            with self.database.connect() as connection:
+                return bool(connection.scalar(query))
+
+        wait_until(nobody_asks, seconds=30, describe="nobody asks the bank")
+
     def stop(self) -> None:
         """End everything that still runs, within bounds."""
+        self.database.dispose()
         for process in self._running.values():
             process.send_signal(signal.SIGTERM)
         for name in list(self._running):

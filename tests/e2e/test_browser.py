@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.e2e.processes import Processes, wait_until
+from tests.e2e.processes import NEXT_CHECK_SECONDS, Processes, wait_until
 from tests.e2e.visitor import Visitor, amount_of, reference
 from webapp.development.demo import DEMO_PASSWORD
 
@@ -173,6 +173,8 @@ def test_a_payment_from_the_cashiers_keyboard_to_the_supervisors_decision(
     cashier.evaluate("document.body.dataset.sameDocument = 'yes'")
     processes.bank.mend()
     # The worker asks half a minute later; the page shows it without a reload.
+    processes.wait_until_nobody_asks()
+    processes.let_time_pass(NEXT_CHECK_SECONDS)
     expect(heading).to_contain_text("Por revisar", timeout=50_000)
     assert cashier.evaluate("document.body.dataset.sameDocument") == "yes"
     expect(cashier.locator("#announcer")).to_contain_text("Por revisar")

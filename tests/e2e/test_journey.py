@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.e2e.processes import Processes, wait_until
+from tests.e2e.processes import NEXT_CHECK_SECONDS, Processes, wait_until
 from tests.e2e.visitor import Visitor, amount_of, reference, words
 
 pytestmark = pytest.mark.processes
@@ -166,6 +166,8 @@ def test_killing_the_worker_in_the_middle_of_a_question_loses_nothing(
     processes: Processes, cashier: Visitor, waiting: Waiting
 ) -> None:
     number = waiting.hanging_reference
+    processes.wait_until_nobody_asks()
+    processes.let_time_pass(NEXT_CHECK_SECONDS)
     wait_until(
         lambda: len(processes.bank.calls(number)) == 2,
         seconds=45,
@@ -193,8 +195,10 @@ def test_what_appears_late_is_verified_by_the_worker(
 
 
 def test_a_new_worker_takes_over_what_the_killed_one_had_begun(
-    cashier: Visitor, waiting: Waiting
+    processes: Processes, cashier: Visitor, waiting: Waiting
 ) -> None:
+    assert cashier.status(waiting.hanging) == "En proceso"
+    processes.let_time_pass(processes.lease_seconds)
     cashier.sees(waiting.hanging, "Verificado", seconds=75)
 
 

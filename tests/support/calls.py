@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from webapp.kernel.database import db
 
 
 def pass_time(seconds: float) -> None:
     """Let time pass for the calls of the table."""
-    db.session.execute(text("ALTER TABLE bank_calls DISABLE TRIGGER USER"))
-    db.session.execute(
+    age_calls(db.session.connection(), seconds)
+    db.session.commit()
+
+
+def age_calls(connection: Connection, seconds: float) -> None:
+    """Set all moments of the calls back; the caller commits."""
+    connection.execute(text("ALTER TABLE bank_calls DISABLE TRIGGER USER"))
+    connection.execute(
         text(
             "UPDATE bank_calls SET requested_at = requested_at - :s, gives_up_at = gives_up_at - :s,"
             " completed_at = completed_at - :s"
         ),
         {"s": timedelta(seconds=seconds)},
     )
-    db.session.execute(text("ALTER TABLE bank_calls ENABLE TRIGGER USER"))
-    db.session.commit()
+    connection.execute(text("ALTER TABLE bank_calls ENABLE TRIGGER USER"))

@@ -38,7 +38,7 @@ class Customer:
             "client_id": known[0],
             "client_secret": known[1],
         }
-        return requests.post(url, data=usual | form, timeout=5, allow_redirects=False)
+        return requests.post(url, data=usual | form, timeout=30, allow_redirects=False)
 
     def bearer(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token().json()['access_token']}"}
@@ -48,7 +48,7 @@ class Customer:
         return requests.get(
             f"{base}/transactions/{key}",
             headers=self.bearer() if headers is None else headers,
-            timeout=5,
+            timeout=30,
             allow_redirects=False,
         )
 
@@ -67,13 +67,13 @@ class Customer:
             sandbox.production_confirmation_url if self.production else sandbox.confirmation_url,
             json=payload,
             headers=self.bearer() if headers is None else headers,
-            timeout=5,
+            timeout=30,
             allow_redirects=False,
         )
 
     def admin(self, method: str, path: str, payload: Any = None) -> requests.Response:
         return requests.request(
-            method, f"{self.sandbox.base_url}/admin/{path}", json=payload, timeout=5
+            method, f"{self.sandbox.base_url}/admin/{path}", json=payload, timeout=30
         )
 
 

@@ -88,8 +88,8 @@ def test_every_call_at_the_bank_is_logged_and_no_secret_with_it(customer: Custom
 def test_calls_that_reach_no_counter_are_logged_too(
     customer: Customer, sandbox: SandboxServer
 ) -> None:
-    requests.get(f"{sandbox.base_url}/nowhere", timeout=5)
-    requests.get(sandbox.auth_url, timeout=5)
+    requests.get(f"{sandbox.base_url}/nowhere", timeout=30)
+    requests.get(sandbox.auth_url, timeout=30)
     assert [(call.kind, call.status) for call in sandbox.calls()] == [
         ("other", 404),
         ("other", 405),
@@ -147,12 +147,12 @@ def test_other_machines_may_not_give_orders(remote: str) -> None:
 def test_a_foreign_web_page_may_not_give_orders(
     customer: Customer, sandbox: SandboxServer, headers: dict[str, str]
 ) -> None:
-    answer = requests.post(f"{sandbox.base_url}/admin/reset", headers=headers, timeout=5)
+    answer = requests.post(f"{sandbox.base_url}/admin/reset", headers=headers, timeout=30)
     assert answer.status_code == 403
 
 
 def test_an_oversized_request_is_refused(sandbox: SandboxServer) -> None:
     answer = requests.post(
-        f"{sandbox.base_url}/admin/movements", json={"key": "x" * 1_100_000}, timeout=5
+        f"{sandbox.base_url}/admin/movements", json={"key": "x" * 1_100_000}, timeout=30
     )
     assert answer.status_code == 413

@@ -45,7 +45,7 @@ class Outline(HTMLParser):
 
 
 def read(sandbox: SandboxServer, query: str = "") -> str:
-    answer = requests.get(f"{sandbox.base_url}/{query}", timeout=5)
+    answer = requests.get(f"{sandbox.base_url}/{query}", timeout=30)
     assert answer.status_code == 200
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
     outline = Outline(answer.text)
@@ -65,7 +65,7 @@ def test_the_page_lists_every_family_with_a_reference_to_try(sandbox: SandboxSer
 
 def test_the_style_sheet_is_a_file_of_its_own(sandbox: SandboxServer) -> None:
     [path] = re.findall(r'rel="stylesheet" href="([^"]+)"', read(sandbox))
-    answer = requests.get(sandbox.base_url + path, timeout=5)
+    answer = requests.get(sandbox.base_url + path, timeout=30)
     assert answer.headers["Content-Type"].startswith("text/css")
     assert sandbox.calls() == []
 
@@ -91,7 +91,7 @@ def test_the_page_shows_the_calls_that_came(customer: Customer, sandbox: Sandbox
 
 def test_a_movement_can_be_added_with_the_form(customer: Customer, sandbox: SandboxServer) -> None:
     form = {"reference": "765432100", "amount": "55.10", "status": "rejected", "phone": ""}
-    answer = requests.post(f"{sandbox.base_url}/play/movements", data=form, timeout=5)
+    answer = requests.post(f"{sandbox.base_url}/play/movements", data=form, timeout=30)
     assert answer.history[0].status_code == 303
     assert "765432100" in read(sandbox)
     assert customer.ask("765432100").json()["status"] == "rejected"
@@ -101,12 +101,12 @@ def test_the_bank_can_be_broken_and_mended_with_the_forms(
     customer: Customer, sandbox: SandboxServer
 ) -> None:
     form = {"mode": "503", "calls": "all", "prefix": "", "seconds": "600"}
-    requests.post(f"{sandbox.base_url}/play/failures", data=form, timeout=5)
+    requests.post(f"{sandbox.base_url}/play/failures", data=form, timeout=30)
     assert customer.token().status_code == 503
     assert "Reparar el banco" in read(sandbox)
-    requests.post(f"{sandbox.base_url}/play/recover", timeout=5)
+    requests.post(f"{sandbox.base_url}/play/recover", timeout=30)
     assert customer.token().status_code == 200
-    requests.post(f"{sandbox.base_url}/play/reset", timeout=5)
+    requests.post(f"{sandbox.base_url}/play/reset", timeout=30)
     assert sandbox.calls() == []
 
 
@@ -120,7 +120,7 @@ def test_the_bank_can_be_broken_and_mended_with_the_forms(
 def test_a_wrong_form_says_what_is_wrong_and_keeps_what_was_typed(
     sandbox: SandboxServer, path: str, form: dict[str, str]
 ) -> None:
-    answer = requests.post(f"{sandbox.base_url}/play/{path}", data=form, timeout=5)
+    answer = requests.post(f"{sandbox.base_url}/play/{path}", data=form, timeout=30)
     assert answer.status_code == 400
     assert 'role="alert"' in answer.text
     for value in form.values():

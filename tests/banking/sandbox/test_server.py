@@ -25,10 +25,13 @@ from webapp.banking.sandbox.settings import SandboxSettings
 pytestmark = pytest.mark.enable_socket
 
 ROOT = Path(__file__).resolve().parents[3]
+HANG_SECONDS = 120
+RELEASED_SECONDS = 25
+"""Within which a call ends that was let go, on a busy machine too: much sooner than by itself."""
 
 
 def test_hanging_calls_hold_up_no_other_and_end_when_the_bank_recovers() -> None:
-    with SandboxServer(settings=SandboxSettings(hang_seconds=60)) as server:
+    with SandboxServer(settings=SandboxSettings(hang_seconds=HANG_SECONDS)) as server:
         customer = Customer(server)
         server.bank.failures.add(Failure(Mode.HANG, calls="tokens"))
         with ThreadPoolExecutor(30) as pool:
@@ -36,11 +39,9 @@ def test_hanging_calls_hold_up_no_other_and_end_when_the_bank_recovers() -> None
             wait_for_calls(server, 30)
             assert customer.ask("100124000", {}).status_code == 401
             assert not any(call.done() for call in hanging)
-            started = time.monotonic()
             server.bank.recover()
             for call in hanging:
-                assert isinstance(call.exception(), requests.ConnectionError)
-            assert time.monotonic() - started < 3
+                assert isinstance(call.exception(RELEASED_SECONDS), requests.ConnectionError)
         assert customer.token().status_code == 200
 
 
@@ -66,7 +67,12 @@ def test_the_command_serves_and_stops_at_once_while_a_call_hangs(stop: signal.Si
     with subprocess.Popen(
         [sys.executable, "-c", program, "--port", "0"],
         cwd=ROOT,
-        env=os.environ | {"ENVIRONMENT": "development", "PYTHONDONTWRITEBYTECODE": "1"},
+        env=os.environ
+        | {
+            "ENVIRONMENT": "development",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "SANDBOX_HANG_SECONDS": str(HANG_SECONDS),
+        },
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
@@ -74,14 +80,12 @@ def test_the_command_serves_and_stops_at_once_while_a_call_hangs(stop: signal.Si
             assert process.stdout is not None
             address = process.stdout.readline().split()[-1]
             with socket.create_connection(("127.0.0.1", int(address.rsplit(":", 1)[1]))) as hanging:
-                requests.post(f"{address}/admin/failures", json={"mode": "hang"}, timeout=5)
+                requests.post(f"{address}/admin/failures", json={"mode": "hang"}, timeout=30)
                 hanging.sendall(b"POST /oauth/token HTTP/1.1\r\nHost: x\r\n\r\n")
-                while not requests.get(f"{address}/admin/calls", timeout=5).json()["calls"]:
+                while not requests.get(f"{address}/admin/calls", timeout=30).json()["calls"]:
                     time.sleep(0.02)
-                started = time.monotonic()
                 process.send_signal(stop)
-                assert process.wait(5) == 0
-                assert time.monotonic() - started < 3
+                assert process.wait(RELEASED_SECONDS) == 0
         finally:
             process.kill()
 
@@ -122,7 +126,7 @@ def test_settings_come_from_the_environment() -> None:
 
 
 def wait_for_calls(server: SandboxServer, number: int) -> None:
-    ends = time.monotonic() + 5
+    ends = time.monotonic() + 30
     while len(server.calls()) < number:
         assert time.monotonic() < ends, "the calls did not reach the bank"
         time.sleep(0.01)
