@@ -21,7 +21,7 @@ run: setup $(CATALOGS) ## Start everything on http://127.0.0.1:8000 (PORT choose
 	@exec $(VENV) -c "$(LAUNCH)"
 
 test: setup $(CATALOGS) ## Run the whole test suite (ARGS="-k name" for a part of it)
-	@$(VENV) -m pytest $(if $(ARGS),$(ARGS),--cov)
+	@$(VENV) -m pytest -n auto $(if $(ARGS),$(ARGS),--cov)
 
 check: setup $(CATALOGS) ## Formatting, lint, types, security (ruff S), templates, architecture, translations
 	$(VENV) -m ruff format --check .

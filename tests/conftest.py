@@ -13,6 +13,12 @@ from tests.support.background import settle
 from tests.support.bank import FakeGateway
 from tests.support.databases import DatabaseMaker, server_url
 from tests.support.pages import Browser
+from tests.support.parallel import (  # noqa: F401 - pytest finds its hooks here
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
+)
 from tests.support.people import Cast, create_cast
 from webapp import create_app
 from webapp.kernel.config import Settings

@@ -38,6 +38,7 @@ from webapp.webhooks.sending import Sender
 
 pytestmark = [
     pytest.mark.processes,
+    pytest.mark.no_cover,
     # The application, in the same process, draws its own random numbers meanwhile.
     pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning"),
 ]

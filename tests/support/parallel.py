@@ -1,0 +1,74 @@
+"""How the tests are shared out among the worker processes of pytest-xdist.
+
+Files stay whole, so that what a module has prepared is prepared once, and the longest begin first.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from webapp.kernel.config import PROJECT_ROOT
+
+LONGEST = (
+    "tests/e2e/test_journey.py",
+    "tests/e2e/test_browser.py",
+    "tests/api/test_contract_fuzzing.py",
+    "tests/e2e/test_worker_stops.py",
+    "tests/development/test_launcher.py",
+)
+"""They take many seconds, most of them waiting for processes."""
+TOGETHER = {
+    "tests/e2e/test_api_docs.py": "tests/e2e/test_browser.py",
+    "tests/e2e/test_api_guide.py": "tests/e2e/test_browser.py",
+}
+"""Files that use the processes, or the Chromium, that another file has started."""
+MOST_WORKERS = 8
+"""More would need more connections than PostgreSQL allows, and more databases than Redis has."""
+
+
+def _unit(nodeid: str) -> str:
+    """Name the unit of work that a test belongs to: its file, or the file it goes together with."""
+    file = nodeid.partition("::")[0]
+    return TOGETHER.get(file, file)
+
+
+class WholeFiles(LoadScopeScheduling):
+    """Hands out files in the order in which they were collected."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _unit(nodeid)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give every worker a database of Redis, as tests empty theirs."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    redis = os.environ.get("TEST_REDIS_URL")
+    if worker and redis:
+        number = int(worker.removeprefix("gw")) + 1
+        os.environ["TEST_REDIS_URL"] = urlsplit(redis)._replace(path=f"/{number}").geturl()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFiles:
+    """Choose the scheduler; --dist has no say."""
+    config.option.loadscopereorder = False
+    return WholeFiles(config, log)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Choose how many workers `-n auto` starts: one more than processors, as many tests wait."""
+    return min((os.cpu_count() or 1) + 1, MOST_WORKERS)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the longest files first in every worker."""
+    missing = [file for file in (*LONGEST, *TOGETHER) if not (PROJECT_ROOT / file).is_file()]
+    if missing:
+        raise pytest.UsageError(f"tests/support/parallel.py names files that are gone: {missing}")
+    if hasattr(config, "workerinput"):
+        places = {file: place for place, file in enumerate(LONGEST)}
+        items.sort(key=lambda item: places.get(_unit(item.nodeid), len(places)))
