@@ -12,7 +12,11 @@ from webapp.kernel.config import SettingsError
 
 load_dotenv(Path(__file__).with_name(".env"))
 
+# As gunicorn calls an application that cannot be loaded: it stops instead of starting workers for ever.
+EXIT_CODE = 4
+
 try:
     app = create_app()
 except SettingsError as error:
-    sys.exit(f"Cannot start: {error}")
+    print(f"Cannot start: {error}", file=sys.stderr)
+    sys.exit(EXIT_CODE)

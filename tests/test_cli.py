@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from contextvars import Context
 from pathlib import Path
 
@@ -163,7 +164,8 @@ def test_production_refuses_what_is_for_development(
         Settings.from_environment(
             {
                 "ENVIRONMENT": "production",
-                "SECRET_KEY": "0123456789abcdef0123456789abcdef",
+                "SECRET_KEY": secrets.token_hex(32),
+                "ALLOWED_HOSTS": "localhost",
                 "DATABASE_URL": database_url,
                 "DATA_DIR": str(tmp_path),
                 "BANESCO_QA_API_URL": "https://bank.example/v1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -157,7 +158,8 @@ def test_in_production_the_cookie_travels_only_over_https(
         Settings.from_environment(
             {
                 "ENVIRONMENT": "production",
-                "SECRET_KEY": "0123456789abcdef0123456789abcdef",
+                "SECRET_KEY": secrets.token_hex(32),
+                "ALLOWED_HOSTS": "localhost",
                 "DATABASE_URL": database_url,
                 "DATA_DIR": str(tmp_path),
                 "BANESCO_QA_API_URL": "https://bank.example/v1",

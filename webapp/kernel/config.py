@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from functools import cached_property
@@ -23,6 +23,7 @@ from pydantic.functional_validators import BeforeValidator
 
 from webapp.kernel.clock import DailyWindow
 from webapp.kernel.database import normalise_database_url
+from webapp.kernel.production import are_loopback, host_problem, is_loopback, key_weakness
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -193,15 +194,9 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.is_production:
-            if not self.secret_key:
-                raise SettingsError("SECRET_KEY is missing: production has no default secret.")
-            if not self.database_url:
-                raise SettingsError("DATABASE_URL is missing: production embeds no database.")
-            if self.webhooks_allow_private:
-                raise SettingsError(
-                    "WEBHOOKS_ALLOW_PRIVATE is refused: in production webhooks go to public addresses."
-                )
+        problem = next(self._production_problems(), None) if self.is_production else None
+        if problem:
+            raise SettingsError(f"{problem}.")
         if self.banesco_api == "confirmation" and not self.account:
             raise SettingsError(
                 "BANESCO_ACCOUNT_ID is missing: BANESCO_API=confirmation searches by the clinic's account."
@@ -210,6 +205,37 @@ class Settings(BaseModel):
             raise SettingsError("SECRET_KEY is too short: use at least 16 random characters.")
         _ = self.bank
         return self
+
+    def _production_problems(self) -> Iterator[str]:
+        """Yield what makes a start in production unsafe, each naming its variable (DESIGN 5)."""
+        if not self.secret_key:
+            yield "SECRET_KEY is missing: production has no default secret"
+        if not self.database_url:
+            yield "DATABASE_URL is missing: production embeds no database"
+        if not self.allowed_hosts:
+            yield "ALLOWED_HOSTS is missing: name the hosts that production answers to"
+        for variable, checked, problem_of in (
+            ("SECRET_KEY", (self.secret_key,), key_weakness),
+            ("SECRET_KEY_FALLBACKS", self.secret_key_fallbacks, key_weakness),
+            ("ALLOWED_HOSTS", self.allowed_hosts, host_problem),
+        ):
+            yield from (f"{variable} {problem}" for problem in map(problem_of, checked) if problem)
+        if self.debug:
+            yield "DEBUG is refused: production does not run in debug mode"
+        if self.session_cookie_secure is False and not are_loopback(self.allowed_hosts):
+            yield (
+                "SESSION_COOKIE_SECURE is refused as false: only where ALLOWED_HOSTS names "
+                "nothing but this machine may the cookie travel without https"
+            )
+        if self.registration == "open" and self.registration_role in ("supervisor", "admin"):
+            yield (
+                f"REGISTRATION_ROLE is refused as {self.registration_role}: with REGISTRATION=open "
+                "strangers become cashier or integrator at most"
+            )
+        if "*" in self.allowed_origins:
+            yield "ALLOWED_ORIGINS is refused as *: name the sites whose pages may call the API"
+        if self.webhooks_allow_private:
+            yield "WEBHOOKS_ALLOW_PRIVATE is refused: in production webhooks go to public addresses"
 
     @property
     def signing_keys(self) -> tuple[str, ...]:
@@ -267,6 +293,7 @@ class Settings(BaseModel):
 
         Raises SettingsError with one line that names the variable.
         """
+        _refuse_debug_mode_of_flask(environ)
         given = {
             name: environ[name.upper()].strip()
             for name in cls.model_fields
@@ -288,6 +315,13 @@ class Settings(BaseModel):
         return {name.upper(): field for name, field in cls.model_fields.items()}
 
 
+def _refuse_debug_mode_of_flask(environ: Mapping[str, str]) -> None:
+    """Flask reads its own variable for what DEBUG says. Raises SettingsError in production."""
+    production = environ.get("ENVIRONMENT", "").strip() == "production"
+    if production and environ.get("FLASK_DEBUG", "").lower() not in ("", "0", "false", "no"):
+        raise SettingsError("FLASK_DEBUG is refused: production does not run in debug mode.")
+
+
 def _in_words(problem: Any) -> str:
     message: str = problem["msg"]
     message = message.removeprefix("Value error, ").removeprefix("Input ")
@@ -298,15 +332,8 @@ def _require_bank_url(name: str, value: str, *, https_only: bool) -> None:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SettingsError(f"{name} is not a web address.")
-    if https_only and parts.scheme != "https" and not _is_loopback(parts.hostname):
+    if https_only and parts.scheme != "https" and not is_loopback(parts.hostname):
         raise SettingsError(f"{name} must be https in production.")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _kept_secret(data_dir: Path) -> str:
