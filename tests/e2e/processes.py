@@ -192,6 +192,10 @@ class Processes:
         for name in list(self._running):
             self._end(name, signal.SIGTERM)
 
+    def is_running(self, name: str) -> bool:
+        """Return whether a process has not ended."""
+        return self._running[name].poll() is None
+
     def log(self, name: str) -> str:
         """What a process has printed."""
         return (self.folder / f"{name}.log").read_text(errors="replace")

@@ -1,4 +1,4 @@
-"""A database that can be cut off: a small relay between the application and the server."""
+"""A database that can be cut off or frozen: a small relay between the application and the server."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ class Relay:
         self.port = closed_port()
         self._open: set[socket.socket] = set()
         self._listener: socket.socket | None = None
+        self._flows = threading.Event()
+        self._flows.set()
+        self._last_words = b""
+        self.refuses = False
+        """Whether new connections are closed at once; those that stand go on."""
 
     @property
     def url(self) -> str:
@@ -44,8 +49,22 @@ class Relay:
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
+    def freeze(self) -> None:
+        """Take what comes and pass nothing on, as a server does whose processes are stopped."""
+        self._flows.clear()
+
+    def freeze_after(self, words: bytes) -> None:
+        """Pass on the next statement that holds `words`, then freeze: its answer never comes."""
+        self._last_words = words
+
+    def thaw(self) -> None:
+        """Pass on what was held back, and everything from now on."""
+        self._last_words = b""
+        self._flows.set()
+
     def cut(self) -> None:
         """Close everything and let nothing through."""
+        self.thaw()
         if self._listener:
             # Closing alone does not wake the thread that accepts.
             with suppress(OSError):
@@ -61,6 +80,9 @@ class Relay:
                 near, _ = listener.accept()
             except OSError:
                 return
+            if self.refuses:
+                near.close()
+                continue
             threading.Thread(target=self._pass, args=(near, self._connect()), daemon=True).start()
 
     def _connect(self) -> socket.socket:
@@ -81,5 +103,8 @@ class Relay:
                     data = source.recv(65536)
                     if not data:
                         return
+                    self._flows.wait()
                     (far if source is near else near).sendall(data)
+                    if source is near and self._last_words and self._last_words in data:
+                        self.freeze()
         self._open -= {near, far}

@@ -10,6 +10,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import DeclarativeBase, Session, scoped_session
 
+from webapp.kernel.server_watch import CONNECT_SECONDS, ServerWatch, WatchedCursor
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -86,7 +88,11 @@ def normalise_database_url(url: str) -> str:
 
 
 def engine_options(*, pool_size: int, max_overflow: int) -> dict[str, Any]:
-    """Engine options under which a dead or frozen server is noticed within seconds, not minutes."""
+    """Return engine options under which a dead or frozen server is noticed within seconds.
+
+    A server that answers but is slow is bounded by its own timeouts, given here in milliseconds.
+    """
+    watch = ServerWatch()
     return {
         "pool_size": pool_size,
         "max_overflow": max_overflow,
@@ -95,7 +101,9 @@ def engine_options(*, pool_size: int, max_overflow: int) -> dict[str, Any]:
         "pool_recycle": 300,
         "hide_parameters": True,
         "connect_args": {
-            "connect_timeout": 4,
+            "connection_factory": watch.connect,
+            "cursor_factory": WatchedCursor,
+            "connect_timeout": CONNECT_SECONDS,
             "keepalives": 1,
             "keepalives_idle": 10,
             "keepalives_interval": 3,

@@ -151,3 +151,13 @@ class ServiceUnavailable(DomainError):
         "El sistema no tiene conexión con su base de datos. No se guardó nada; "
         "espere unos segundos y vuelva a intentarlo."
     )
+
+
+class OutcomeUnknown(ServiceUnavailable):
+    """The database went away while it was saving, or after it had saved a part of the request."""
+
+    sentence = _l(
+        "El sistema perdió la conexión con su base de datos y no sabemos si se guardó lo que envió. "
+        "Espere unos segundos y búsquelo, o envíe lo mismo otra vez: un pago que se envía dos veces "
+        "se guarda una sola vez."
+    )

@@ -6,23 +6,27 @@ from collections.abc import Iterator
 from typing import Any
 
 import structlog
-from flask import Flask, g, json, render_template, request, url_for
+from flask import Flask, g, has_request_context, json, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from psycopg2 import errors as pg
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from webapp.kernel.database import db
 from webapp.kernel.errors import (
     MOST_PROBLEMS,
     DomainError,
     FieldProblem,
+    OutcomeUnknown,
     ServiceUnavailable,
     StaleForm,
 )
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.i18n import lazy_gettext as _l
+from webapp.kernel.server_watch import CommitCut
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +74,7 @@ def answer(error: DomainError) -> ResponseReturnValue:
     """The error as whoever asked can read it."""
     if wants_json():
         return problem(error)
+    g.is_error_page = True
     body = render_template(
         "errors/error.html",
         status=error.status,
@@ -133,8 +138,21 @@ def _is_outage(error: DBAPIError) -> bool:
     return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
 
 
+def _may_have_saved(error: DBAPIError | PoolTimeout) -> bool:
+    """Return whether some of what the request was to write may be in the database."""
+    was_cut = isinstance(getattr(error, "orig", None), CommitCut)
+    return request.method not in ("GET", "HEAD") and (was_cut or "has_committed" in g)
+
+
+def _note_commit(_session: object) -> None:
+    if has_request_context():
+        g.has_committed = True
+
+
 def init_app(app: Flask) -> None:
     """Register the handlers."""
+    if not event.contains(db.session, "after_commit", _note_commit):
+        event.listen(db.session, "after_commit", _note_commit)
 
     @app.errorhandler(DomainError)
     def domain_error(error: DomainError) -> ResponseReturnValue:
@@ -155,8 +173,8 @@ def init_app(app: Flask) -> None:
     def database_error(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:
         if isinstance(error, PoolTimeout) or _is_outage(error):
             log.error("database_unavailable", kind=type(error).__name__)
-            unavailable = ServiceUnavailable(headers={"Retry-After": "5"})
-            return answer(unavailable)
+            kind = OutcomeUnknown if _may_have_saved(error) else ServiceUnavailable
+            return answer(kind(headers={"Retry-After": "5"}))
         return crash(error)
 
     @app.errorhandler(Exception)

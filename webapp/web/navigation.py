@@ -36,7 +36,7 @@ def init_app(
 
     @app.context_processor
     def surroundings() -> dict[str, object]:
-        actor: Actor | None = g.get("actor")
+        actor: Actor | None = None if "is_error_page" in g else g.get("actor")
         return {
             "nav": _menu(actor, count_for_review) if actor else [],
             "bank_down_since": bank_down_since() if actor else None,
