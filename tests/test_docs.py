@@ -41,7 +41,7 @@ def test_the_example_shows_the_defaults():
         default = Settings.variables()[name].default
         if value:
             shown = default.value if isinstance(default, Enum) else default
-            shown = ",".join(shown) if isinstance(shown, tuple) else shown
+            shown = ",".join(map(str, shown)) if isinstance(shown, tuple) else shown
             assert value == (str(shown).lower() if isinstance(shown, bool) else str(shown)), name
 
 

@@ -130,9 +130,11 @@ def test_what_makes_no_sense_is_refused_by_field(
         ("https://169.254.169.254/latest/meta-data", "no es pública"),
         ("https://10.1.2.3:8443/in", "no es pública"),
         ("https://localhost/in", "no es pública"),
+        ("https://hooks.example:22/in", "Puertos permitidos: 443, 8443."),
+        ("https://hooks.example:25/in", "Puertos permitidos: 443, 8443."),
     ],
 )
-def test_private_addresses_are_refused_unless_the_setting_allows_them(
+def test_addresses_that_are_not_of_the_open_web_are_refused_unless_the_settings_allow_them(
     integrator: Program, url: str, sentence: str
 ) -> None:
     """Here the application stands as it is by default."""
@@ -145,10 +147,12 @@ def test_a_change_of_address_is_checked_like_a_new_one(
 ) -> None:
     made = register(integrator)
     monkeypatch.setitem(app.extensions, "webhooks", Sender(Addresses()))
-    answer = integrator.call(
-        "PATCH", f"/webhooks/{made['id']}", json={"url": "https://127.0.0.1/in"}
-    )
-    assert "no es pública" in problems(answer)["url"]
+    for url, sentence in [
+        ("https://127.0.0.1/in", "no es pública"),
+        ("https://hooks.example:22/in", "Puertos permitidos"),
+    ]:
+        answer = integrator.call("PATCH", f"/webhooks/{made['id']}", json={"url": url})
+        assert sentence in problems(answer)["url"]
     assert integrator.get(f"/webhooks/{made['id']}").get_json()["url"] == made["url"]
 
 

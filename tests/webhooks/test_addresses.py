@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,6 +107,11 @@ def test_no_spelling_of_this_very_machine_gets_through(host: str):
         ("https://hooks.example/in#part", Problem.FRAGMENT),
         ("https://hooks.example/in#", Problem.FRAGMENT),
         ("https://hooks.example:0/in", Problem.SPELLING),
+        ("https://hooks.example:22/in", Problem.PORT),
+        ("https://hooks.example:25/in", Problem.PORT),
+        ("https://hooks.example:80/in", Problem.PORT),
+        ("https://hooks.example:5432/in", Problem.PORT),
+        ("https://hooks.example:65535/in", Problem.PORT),
         ("https://hooks.example:65536/in", Problem.SPELLING),
         ("https://hooks.example:https/in", Problem.SPELLING),
         ("https:///in", Problem.SPELLING),
@@ -149,9 +156,22 @@ def test_port_path_and_name_are_read_from_the_address():
     assert rule.locate("https://[2606:4700::1111]:8443/").authority == "[2606:4700::1111]:8443"
 
 
+def test_the_operator_chooses_the_ports():
+    rule = Addresses(ports=(4443,), resolve=Names([PUBLIC]))
+    assert rule.locate("https://hooks.example:4443/in").port == 4443
+    assert refusal("https://hooks.example/in", rule) is Problem.PORT
+
+
 def test_the_development_setting_admits_http_and_loopback():
     rule = Addresses(allow_private=True)
     assert rule.locate("http://127.0.0.1:9000/in").addresses == ("127.0.0.1",)
+    assert rule.locate("http://127.0.0.1/in").port == 80
+
+
+@pytest.mark.parametrize("port", [22, 25, 110, 1023])
+def test_not_even_in_development_is_a_mail_server_or_a_terminal_spoken_to(port: int):
+    rule = Addresses(allow_private=True)
+    assert refusal(f"http://127.0.0.1:{port}/in", rule) is Problem.PORT
 
 
 def test_the_machines_resolver_knows_this_machine():
@@ -178,12 +198,19 @@ def test_a_name_is_asked_about_once_and_the_line_leads_to_what_was_checked(recei
 
 def test_a_name_that_changed_its_mind_since_it_was_registered_gets_nothing(receiver: Receiver):
     names = Names([PUBLIC], ["127.0.0.1"])
-    rule = Addresses(resolve=names)
     url = receiver.url.replace("http:", "https:")
+    rule = Addresses(resolve=names, ports=(urlsplit(url).port or 0,))
     assert refusal(url, rule) is None
     result = Sender(rule, seconds=5).send(message(url))
     assert (result.failure, result.http_status) == (Failure.ADDRESS, None)
     assert receiver.received == []
+
+
+def test_an_endpoint_registered_before_its_port_was_refused_gets_nothing():
+    names = Names([PUBLIC])
+    result = Sender(Addresses(resolve=names), seconds=5).send(message("https://hooks.example:25/"))
+    assert (result.failure, result.http_status) == (Failure.ADDRESS, None)
+    assert names.asked == []
 
 
 def test_the_next_address_is_tried_where_the_first_does_not_answer(receiver: Receiver):

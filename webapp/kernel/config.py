@@ -54,6 +54,11 @@ def _window(value: object) -> object:
 
 
 CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Ports = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=65535)], ...],
+    BeforeValidator(_split),
+    Field(min_length=1),
+]
 OptionalWindow = Annotated[DailyWindow | None, BeforeValidator(_window)]
 
 
@@ -113,6 +118,7 @@ class Settings(BaseModel):
     sentry_dsn: str | None = Field(None, repr=False)
 
     webhooks_allow_private: bool = False
+    webhooks_allowed_ports: Ports = (443, 8443)
 
     banesco_environment: Literal["qa", "production"] = "qa"
     banesco_api: Literal["status", "confirmation"] = "status"

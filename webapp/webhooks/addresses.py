@@ -1,4 +1,4 @@
-"""Where deliveries may go: public addresses only, and exactly the ones that were checked.
+"""Where deliveries may go: public addresses at ports of the web only, and exactly the ones that were checked.
 
 A name is resolved here once for every attempt; whoever sends connects to the addresses returned, so
 that a name which changes its mind between the check and the connection gains nothing.
@@ -16,6 +16,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 MAX_LENGTH = 2000
+DEFAULT_PORTS = (443, 8443)
+FIRST_UNPRIVILEGED_PORT = 1024
 RESOLVE_SECONDS = 5.0
 
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
@@ -47,6 +49,7 @@ class Problem(StrEnum):
     SCHEME = "scheme"
     CREDENTIALS = "credentials"
     FRAGMENT = "fragment"
+    PORT = "port"
     UNRESOLVED = "unresolved"
     FORBIDDEN = "forbidden"
 
@@ -100,9 +103,11 @@ def system_resolver(host: str, port: int) -> Sequence[str]:
 
 @dataclass(frozen=True)
 class Addresses:
-    """The rule in force; `allow_private` (development only) admits http and any address."""
+    """The rule in force; `allow_private` (development only) admits http, any address and more ports."""
 
     allow_private: bool = False
+    ports: tuple[int, ...] = DEFAULT_PORTS
+    """Where receivers may listen: a mail server or a terminal must never be spoken to."""
     resolve: Resolver = field(default=system_resolver)
 
     def locate(self, url: str) -> Target:
@@ -110,7 +115,7 @@ class Addresses:
         parts = self._read(url)
         host = (parts.hostname or "").rstrip(".")
         tls = parts.scheme == "https"
-        port = parts.port if parts.port is not None else (443 if tls else 80)
+        port = _port_of(parts)
         try:
             addresses = tuple(self.resolve(host, port))
         except OSError:
@@ -144,7 +149,20 @@ class Addresses:
             raise Refused(Problem.FRAGMENT)
         if port == 0 or not host or not _HOST.fullmatch(host) or not host.strip("."):
             raise Refused(Problem.SPELLING)
+        if not self._is_allowed(_port_of(parts)):
+            raise Refused(Problem.PORT)
         return parts
+
+    def _is_allowed(self, port: int) -> bool:
+        if port in self.ports:
+            return True
+        return self.allow_private and (port == 80 or port >= FIRST_UNPRIVILEGED_PORT)
+
+
+def _port_of(parts: SplitResult) -> int:
+    if parts.port is not None:
+        return parts.port
+    return 443 if parts.scheme == "https" else 80
 
 
 def is_public(text: str) -> bool:

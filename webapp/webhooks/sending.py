@@ -135,7 +135,11 @@ class Sender:
 
 def connect(settings: Settings) -> Sender:
     """The sender that the settings describe."""
-    return Sender(Addresses(allow_private=settings.webhooks_allow_private))
+    return Sender(
+        Addresses(
+            allow_private=settings.webhooks_allow_private, ports=settings.webhooks_allowed_ports
+        )
+    )
 
 
 @contextmanager

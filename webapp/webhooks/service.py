@@ -245,16 +245,20 @@ def _url_problem(addresses: Addresses, url: str) -> dict[str, list[str]]:
     try:
         addresses.locate(url)
     except Refused as refused:
-        return {"url": [_sentence(refused.problem)]}
+        return {"url": [_sentence(refused.problem, addresses.ports)]}
     return {}
 
 
-def _sentence(problem: Problem) -> str:
+def _sentence(problem: Problem, ports: tuple[int, ...]) -> str:
     return {
         Problem.SPELLING: _("Escriba una dirección como https://his.clinica.com/webhooks."),
         Problem.SCHEME: _("La dirección debe empezar por https://."),
         Problem.CREDENTIALS: _("La dirección no puede llevar usuario ni contraseña."),
         Problem.FRAGMENT: _("La dirección no puede llevar un fragmento (#)."),
+        Problem.PORT: _(
+            "Esta dirección usa un puerto que no está permitido. Puertos permitidos: %(ports)s.",
+            ports=", ".join(map(str, ports)),
+        ),
         Problem.UNRESOLVED: _("El nombre de esta dirección no existe o no responde."),
         Problem.FORBIDDEN: _("Esta dirección no es pública: no se le puede enviar nada."),
     }[problem]
