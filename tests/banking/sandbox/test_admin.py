@@ -12,6 +12,7 @@ from tests.banking.sandbox.conftest import Customer
 from webapp.banking.sandbox.app import create_sandbox
 from webapp.banking.sandbox.bank import Bank
 from webapp.banking.sandbox.server import SandboxServer
+from webapp.banking.sandbox.settings import SandboxSettings
 
 pytestmark = pytest.mark.enable_socket
 
@@ -141,7 +142,6 @@ def test_other_machines_may_not_give_orders(remote: str) -> None:
         {"Origin": "https://evil.example"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
-        {"Host": "evil.example:8765"},
     ],
 )
 def test_a_foreign_web_page_may_not_give_orders(
@@ -149,6 +149,50 @@ def test_a_foreign_web_page_may_not_give_orders(
 ) -> None:
     answer = requests.post(f"{sandbox.base_url}/admin/reset", headers=headers, timeout=30)
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example:8765", "127.0.0.1.evil.example", "192.168.1.7", "%"]
+)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/static/sandbox.css"),
+        ("GET", "/no-such-page"),
+        ("POST", "/oauth/token"),
+        ("GET", "/v1/transactions/100124000"),
+        ("POST", "/v1/confirmation"),
+        ("GET", "/admin/calls"),
+        ("POST", "/admin/reset"),
+        ("POST", "/play/reset"),
+    ],
+)
+def test_nothing_is_answered_under_a_foreign_host_name(
+    sandbox: SandboxServer, host: str, method: str, path: str
+) -> None:
+    """A web page of that name, made to lead to this machine, would read the answer."""
+    answer = requests.request(
+        method, f"{sandbox.base_url}{path}", headers={"Host": host}, timeout=5
+    )
+    assert answer.status_code == 421
+    assert set(answer.json()) == {"error"}
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:1", "127.0.0.1", "127.8.8.8:9", "[::1]:9"]
+)
+def test_every_name_of_this_machine_is_answered(sandbox: SandboxServer, host: str) -> None:
+    answer = requests.get(sandbox.base_url, headers={"Host": host}, timeout=5)
+    assert answer.status_code == 200
+
+
+def test_the_address_it_listens_on_and_the_names_that_are_set_are_answered() -> None:
+    settings = SandboxSettings.from_environment({"SANDBOX_ALLOWED_HOSTS": "Bank.test, sandbox,"})
+    client = create_sandbox(Bank(settings), listens_on="10.0.0.7").test_client()
+    for host in ("bank.test:8765", "sandbox", "10.0.0.7", "localhost"):
+        assert client.get("/", headers={"Host": host}).status_code == 200
+    assert client.get("/", headers={"Host": "other.test"}).status_code == 421
 
 
 def test_an_oversized_request_is_refused(sandbox: SandboxServer) -> None:

@@ -81,7 +81,7 @@ def test_the_command_serves_and_stops_at_once_while_a_call_hangs(stop: signal.Si
             address = process.stdout.readline().split()[-1]
             with socket.create_connection(("127.0.0.1", int(address.rsplit(":", 1)[1]))) as hanging:
                 requests.post(f"{address}/admin/failures", json={"mode": "hang"}, timeout=30)
-                hanging.sendall(b"POST /oauth/token HTTP/1.1\r\nHost: x\r\n\r\n")
+                hanging.sendall(b"POST /oauth/token HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 while not requests.get(f"{address}/admin/calls", timeout=30).json()["calls"]:
                     time.sleep(0.02)
                 process.send_signal(stop)

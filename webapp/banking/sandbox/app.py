@@ -9,17 +9,21 @@ from webapp.banking.sandbox.admin import admin
 from webapp.banking.sandbox.bank import Bank
 from webapp.banking.sandbox.confirmation_dialect import confirmation_dialect
 from webapp.banking.sandbox.form_values import BadInput
+from webapp.banking.sandbox.guard import HOST_NAMES, refuse_foreign_names
 from webapp.banking.sandbox.oauth_desk import oauth_desk
 from webapp.banking.sandbox.page import page
+from webapp.banking.sandbox.settings import DEFAULT_HOST
 from webapp.banking.sandbox.status_dialect import status_dialect
 from webapp.banking.sandbox.wire import ELSEWHERE, reply
 
 LARGEST_REQUEST = 1024 * 1024
 
 
-def create_sandbox(bank: Bank) -> Flask:
-    """The WSGI application of one bank."""
+def create_sandbox(bank: Bank, *, listens_on: str = DEFAULT_HOST) -> Flask:
+    """The WSGI application of one bank, answered under loopback's names, the address it listens on and those set."""
     app = Flask(__name__)
+    app.config[HOST_NAMES] = {listens_on, *bank.settings.allowed_hosts}
+    app.before_request(refuse_foreign_names)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST
     app.extensions["bank"] = bank
     for blueprint in (oauth_desk, status_dialect, confirmation_dialect, admin, page):

@@ -1,4 +1,4 @@
-"""Who may tell the bank what to do: this machine only, and no foreign web page open on it."""
+"""Who may use the bank: by names of this machine only; and tell it what to do: no foreign web page open on it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,30 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Response, request
+from flask import Response, current_app, request
 
 from webapp.banking.sandbox.form_values import BadInput
 from webapp.banking.sandbox.wire import reply
+
+HOST_NAMES = "SANDBOX_HOST_NAMES"
+"""Key of the application's configuration: host names that are answered besides loopback's."""
+
+
+def refuse_foreign_names() -> Response | None:
+    """A 421 where the Host header names another machine; None lets the request go on.
+
+    A web page whose name was made to lead to 127.0.0.1 (DNS rebinding) could read what is here otherwise.
+    """
+    name = urlsplit(f"//{request.host}").hostname or ""
+    if _is_loopback(name) or name in current_app.config[HOST_NAMES]:
+        return None
+    return reply({"error": "Use localhost o 127.0.0.1 como dirección."}, 421)
 
 
 def refuse_strangers() -> Response | None:
     """A 403 for anyone but this machine; None lets the request go on. A `before_request`."""
     if not _is_loopback(request.remote_addr or ""):
         return reply({"error": "Solo se atiende desde esta misma máquina."}, 403)
-    # A foreign name that resolves to 127.0.0.1 (DNS rebinding) arrives with that name as its host.
-    if not _is_loopback(urlsplit(f"//{request.host}").hostname or ""):
-        return reply({"error": "Use localhost o 127.0.0.1 como dirección."}, 403)
     if request.method not in ("GET", "HEAD") and _is_cross_site():
         return reply({"error": "La orden viene de otra página web."}, 403)
     return None

@@ -69,7 +69,11 @@ class SandboxServer:
         # Bound here, because werkzeug ends the process when a port is taken.
         with socket.create_server((host, port), family=family, backlog=BACKLOG) as listener:
             self._server = ThreadedWSGIServer(
-                host, port, create_sandbox(self.bank), handler=Handler, fd=listener.fileno()
+                host,
+                port,
+                create_sandbox(self.bank, listens_on=host),
+                handler=Handler,
+                fd=listener.fileno(),
             )
         self._thread: threading.Thread | None = None
         self.host = host

@@ -14,6 +14,9 @@ DEFAULT_HOST = "127.0.0.1"
 class SandboxSettings:
     """Every duration is in seconds."""
 
+    allowed_hosts: tuple[str, ...] = ()
+    """Host names that are answered besides those of loopback."""
+
     token_seconds: float = 300
     pending_seconds: float = 30
     appears_seconds: float = 60
@@ -24,12 +27,14 @@ class SandboxSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> SandboxSettings:
-        """Read SANDBOX_TOKEN_SECONDS, …_PENDING_SECONDS, …_APPEARS_SECONDS and …_HANG_SECONDS.
+        """Read SANDBOX_ALLOWED_HOSTS, …_TOKEN_SECONDS, …_PENDING_SECONDS, …_APPEARS_SECONDS and …_HANG_SECONDS.
 
         Raises ValueError, naming the variable, for a value that is not a number of seconds.
         """
         usual = cls()
+        hosts = environment.get("SANDBOX_ALLOWED_HOSTS", "").lower().split(",")
         return cls(
+            allowed_hosts=tuple(host.strip() for host in hosts if host.strip()),
             token_seconds=_seconds(environment, "SANDBOX_TOKEN_SECONDS", usual.token_seconds),
             pending_seconds=_seconds(environment, "SANDBOX_PENDING_SECONDS", usual.pending_seconds),
             appears_seconds=_seconds(environment, "SANDBOX_APPEARS_SECONDS", usual.appears_seconds),
