@@ -14,19 +14,29 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from webapp.development import postgres
-from webapp.development.postgres import EmbeddedPostgres, EmbeddedPostgresError
+import webapp
+from webapp.development.postgres import (
+    EmbeddedPostgres,
+    EmbeddedPostgresError,
+    programs,
+    running,
+    server_user,
+)
+from webapp.development.postgres.cluster import Cluster
+from webapp.development.postgres.running import start_lock
+from webapp.development.postgres.server_user import ensure_folder
 
 pytestmark = pytest.mark.processes
 
-# Holds a lease as another program would: without the rest of the application.
+WEBAPP = str(Path(webapp.__file__).parent)
+
+# Holds a lease as another program would: without the rest of the application, whose import takes a second.
 HOLDER = """
-import importlib.util, pathlib, sys
-spec = importlib.util.spec_from_file_location("postgres", sys.argv[1])
-module = importlib.util.module_from_spec(spec)
-sys.modules["postgres"] = module
-spec.loader.exec_module(module)
-server = module.EmbeddedPostgres(pathlib.Path(sys.argv[2]), durable=False)
+import pathlib, sys, types
+sys.modules["webapp"] = package = types.ModuleType("webapp")
+package.__path__ = [sys.argv[1]]
+from webapp.development.postgres import EmbeddedPostgres
+server = EmbeddedPostgres(pathlib.Path(sys.argv[2]), durable=False)
 print(server.acquire(), flush=True)
 sys.stdin.readline()
 """
@@ -74,7 +84,7 @@ class Holder:
 
     def __init__(self, data_dir: Path) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-c", HOLDER, postgres.__file__, str(data_dir)],
+            [sys.executable, "-I", "-c", HOLDER, WEBAPP, str(data_dir)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -113,7 +123,7 @@ def ask(url: str, question: str) -> object:
 
 
 def postmaster(data_dir: Path) -> int | None:
-    return postgres._Cluster.locate(data_dir).postmaster() if data_dir.exists() else None
+    return Cluster.locate(data_dir).server.postmaster() if data_dir.exists() else None
 
 
 def is_served(data_dir: Path) -> bool:
@@ -137,7 +147,7 @@ def test_it_serves_a_utf8_database_and_no_network_address(server):
 
 def test_the_socket_is_only_ours(server):
     server.acquire()
-    socket_dir = postgres._Cluster.locate(server.data_dir).sockets
+    socket_dir = Cluster.locate(server.data_dir).server.sockets
     assert socket_dir.stat().st_mode & 0o777 == 0o700
     assert len(str(socket_dir)) < 60
 
@@ -208,19 +218,19 @@ def test_a_killed_server_and_user_leave_nothing_in_the_way(data_dir, server):
 def test_a_stale_lock_file_is_not_believed(data_dir, server, content):
     server.acquire()
     server.release()
-    cluster = postgres._Cluster.locate(data_dir)
+    cluster = Cluster.locate(data_dir)
     stale = content.format(alive=os.getpid())  # Alive, but no server of this data.
-    with postgres._start_lock(data_dir):
-        postgres._ensure_folder(cluster.sockets, cluster.user, 0o700)
+    with start_lock(data_dir):
+        ensure_folder(cluster.server.sockets, cluster.user, 0o700)
         (cluster.path / "postmaster.pid").write_text(stale)
-        cluster._socket_lock.write_text(stale)
+        cluster.server.socket_lock.write_text(stale)
     assert ask(server.acquire(), "SELECT 1") == 1
 
 
 def test_a_server_whose_socket_was_cleaned_away_is_replaced(data_dir, server):
     server.acquire()
     before = postmaster(data_dir)
-    shutil.rmtree(postgres._Cluster.locate(data_dir).sockets)
+    shutil.rmtree(Cluster.locate(data_dir).server.sockets)
     with holders(data_dir) as [other]:
         assert ask(other.url(), "SELECT 1") == 1
         assert postmaster(data_dir) != before
@@ -279,7 +289,7 @@ def test_programs_that_are_too_old_are_refused_in_one_sentence(server, monkeypat
 
 def test_a_socket_folder_that_is_a_trap_is_refused(data_dir, server, tmp_path):
     data_dir.mkdir(parents=True, exist_ok=True)
-    trap = postgres._Cluster.locate(data_dir).sockets
+    trap = Cluster.locate(data_dir).server.sockets
     trap.symlink_to(tmp_path)
     try:
         with pytest.raises(EmbeddedPostgresError, match="not a folder of ours"):
@@ -309,10 +319,22 @@ def test_root_under_private_folders_keeps_its_data_elsewhere(fresh_dir, fresh_se
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's server must change its user")
 def test_root_copies_programs_that_the_server_may_not_reach(tmp_path, monkeypatch):
-    monkeypatch.setattr(postgres, "ELSEWHERE", tmp_path)
-    package = postgres._programs().parents[1]
-    copy = postgres._copied_programs(postgres._programs())
+    monkeypatch.setattr(server_user, "ELSEWHERE", tmp_path)
+    package = programs.find_programs().parents[1]
+    copy = programs.copy_programs(programs.find_programs())
     assert copy.is_relative_to(tmp_path)
     assert copy.parts[-3:] == (package.name, "pginstall18", "bin")
-    assert postgres._major(copy) == postgres._major(postgres._programs())
-    assert postgres._copied_programs(postgres._programs()) == copy
+    assert programs.major(copy) == programs.major(programs.find_programs())
+    assert programs.copy_programs(programs.find_programs()) == copy
+
+
+def test_the_watcher_runs_without_the_application():
+    imported = subprocess.run(
+        [sys.executable, "-I", "-X", "importtime", running.__file__, "/nowhere", "/a", "/b"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stderr
+    assert "subprocess" in imported
+    assert not {name for name in ("webapp", "psycopg2", "flask", "sqlalchemy") if name in imported}
