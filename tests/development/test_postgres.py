@@ -2,13 +2,14 @@
 
 import contextlib
 import os
+import pwd
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg2
@@ -150,6 +151,60 @@ def test_the_socket_is_only_ours(server):
     socket_dir = Cluster.locate(server.data_dir).server.sockets
     assert socket_dir.stat().st_mode & 0o777 == 0o700
     assert len(str(socket_dir)) < 60
+
+
+def test_only_its_owner_and_root_are_let_in_and_only_over_the_socket(server):
+    url = server.acquire()
+    rules = "SELECT string_agg(type || ' ' || auth_method, ',') FROM pg_hba_file_rules"
+    assert ask(url, rules) == "local peer"
+    names = ask(url, "SELECT array_agg(sys_name) FROM pg_ident_file_mappings")
+    assert names == sorted({"root", pwd.getpwuid(os.geteuid()).pw_name})
+
+
+def test_data_from_when_every_local_process_was_let_in_is_served_under_the_new_rule(server):
+    server.acquire()
+    server.release()
+    (server.home / "cluster" / "pg_hba.conf").write_text("local all all trust\n")
+    rules = "SELECT string_agg(type || ' ' || auth_method, ',') FROM pg_hba_file_rules"
+    assert ask(server.acquire(), rules) == "local peer"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as nobody")
+def test_other_processes_of_nobody_may_not_connect_and_cannot_change_that(server):
+    url = server.acquire()
+    nobody = pwd.getpwnam("nobody")
+    assert (server.home / "cluster").stat().st_uid == nobody.pw_uid
+
+    def connect() -> object:
+        return ask(url, "SELECT 1")
+
+    def change_the_rules() -> object:
+        return [(server.home / name).open("a") for name in ("pg_hba.conf", "pg_ident.conf")]
+
+    assert as_user(nobody, connect).startswith("OperationalError: ")
+    assert "authentication failed" in as_user(nobody, connect)
+    assert as_user(nobody, change_the_rules).startswith("PermissionError: ")
+    assert ask(url, "SELECT 1") == 1
+
+
+def as_user(user: pwd.struct_passwd, work: Callable[[], object]) -> str:
+    """Return what the work returns or raises in a process of this user, in words."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setgroups([])
+        os.setgid(user.pw_gid)
+        os.setuid(user.pw_uid)
+        try:
+            result = str(work())
+        except Exception as error:
+            result = f"{type(error).__name__}: {error}"
+        os.write(writing, result.encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with os.fdopen(reading) as output:
+        return output.read()
 
 
 def test_acquiring_twice_gives_the_same_server(server):

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import psycopg2
 
+from webapp.development.postgres.access import write_access_rules
 from webapp.development.postgres.programs import major, usable_programs
 from webapp.development.postgres.running import (
     PORT,
@@ -160,8 +161,10 @@ class Cluster:
             self.log.unlink()
 
     def _options(self, *, durable: bool) -> str:
-        """Return the server's settings as pg_ctl passes them on."""
-        settings = {**SETTINGS, "unix_socket_directories": str(self.server.sockets)}
+        """Return the server's settings as pg_ctl passes them on; writes the rules that they name."""
+        access = write_access_rules(self.home, superuser=SUPERUSER, server_user=self.user)
+        sockets = {"unix_socket_directories": str(self.server.sockets)}
+        settings = {**SETTINGS, **access, **sockets}
         if not durable:
             settings |= NOT_DURABLE
         return " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
@@ -182,7 +185,7 @@ class Cluster:
         fresh = self.path.with_name(f"cluster.new-{os.getpid()}")
         ensure_folder(fresh, self.user, 0o700)
         done = self.user.run(
-            programs / "initdb", "--pgdata", fresh, "--username", SUPERUSER, "--auth", "trust",
+            programs / "initdb", "--pgdata", fresh, "--username", SUPERUSER, "--auth", "peer",
             "--encoding", "UTF8", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8",
             "--locale", "C.UTF-8" if sys.platform == "linux" else "C",
             "--text-search-config", "simple", *([] if durable else ["--no-sync"]),
