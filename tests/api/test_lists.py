@@ -177,11 +177,19 @@ def test_the_export_has_what_the_json_has(integrator: Program):
         assert row[name] == made[name]
 
 
-@pytest.mark.parametrize("concept", ["=1+1", "+58", "-2", "@SUM(A1)", "=cmd|' /C calc'!A0"])
+@pytest.mark.parametrize(
+    "concept", ["=1+1", "＝1+1", "+58", "-2", "@SUM(A1)", "=cmd|' /C calc'!A0"]
+)
 def test_no_cell_is_a_formula(integrator: Program, concept: str):
     integrator.post("/transactions", payment(customer={"concept": concept}))
     (row,) = sheet(integrator.get(EXPORT))
     assert row["customer.concept"] == f"'{concept}"
+
+
+def test_a_program_that_splits_at_semicolons_finds_no_formula_either(integrator: Program):
+    integrator.post("/transactions", payment(customer={"concept": "a;=1+1"}))
+    (row,) = sheet(integrator.get(EXPORT))
+    assert row["customer.concept"] == "a;'=1+1"
 
 
 def test_the_export_respects_the_filter_and_refuses_nonsense(integrator: Program, cast: Cast):

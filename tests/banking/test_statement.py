@@ -241,7 +241,7 @@ def test_a_folder_that_is_not_there_is_said_before_the_bank_is_asked(
     assert terminal.sandbox.calls() == []
 
 
-@pytest.mark.parametrize("concept", ["=1+1", "+58", "-1", "@sum", '=HYPERLINK("x")'])
+@pytest.mark.parametrize("concept", ["=1+1", "＝1+1", "+58", "-1", "@sum", '=HYPERLINK("x")'])
 def test_a_concept_that_a_spreadsheet_would_calculate_is_text(concept: str):
     shown = ShownMovement("1", MovementState.SETTLED, "CR", concept=concept)
     _heading, row = csv.reader(io.StringIO(as_csv([shown])))

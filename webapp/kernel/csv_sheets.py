@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that spreadsheets would calculate (OWASP, CSV injection)."""
+FORMULA_SIGNS = frozenset("=+-@\N{MINUS SIGN}")
+"""How a formula begins, in any of Unicode's compatible forms (OWASP, CSV injection)."""
+FIRST_CONTROLS = ("\t", "\r", "\n")
+"""Control characters that OWASP keeps away from the beginning of a cell."""
+
+_HARMLESS = re.compile(r"\w[\w .,:()/'-]*")
+# Where a program that was told another separator begins a new cell, or a new row, inside one of ours.
+_SEPARATORS = re.compile("([;|\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029\N{GREEK QUESTION MARK}；﹔︔])")
+_QUOTES = frozenset("\"'`´‘’“”«»")
 
 
 def written(rows: Iterable[Sequence[Any]]) -> str:
-    """The rows as lines of a sheet: moments in ISO 8601, amounts with two places, None as nothing."""
+    """Write the rows as lines of a sheet.
+
+    Moments are in ISO 8601, amounts have two places, None is an empty cell. Numbers stay numbers, also below zero;
+    text that a spreadsheet would calculate begins with an apostrophe.
+    """
     sheet = io.StringIO()
     csv.writer(sheet, lineterminator="\r\n").writerows(
         [_cell(value) for value in row] for row in rows
@@ -29,5 +42,37 @@ def _cell(value: Any) -> str:
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, Decimal):
         return f"{value:.2f}"
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    if isinstance(value, int | float):
+        return str(value)
+    return _guarded(str(value))
+
+
+def _guarded(text: str) -> str:
+    """Put an apostrophe before every part of the text that some spreadsheet would take for a formula.
+
+    Quotation marks alone do not help: a program that splits at semicolons does not see those around the whole cell.
+    """
+    if _HARMLESS.fullmatch(text):
+        return text
+    parts = _SEPARATORS.split(text)
+    parts[::2] = [f"'{part}" if _is_formula(part) else part for part in parts[::2]]
+    guarded = "".join(parts)
+    return f"'{guarded}" if guarded.startswith(FIRST_CONTROLS) else guarded
+
+
+def _is_formula(part: str) -> bool:
+    """Tell whether the first character that counts, once compatible forms are made plain, begins a formula."""
+    for character in part:
+        plain = unicodedata.normalize("NFKD", character)
+        if plain[0] in FORMULA_SIGNS:
+            return True
+        if not _is_skipped(character):
+            return False
+    return False
+
+
+def _is_skipped(character: str) -> bool:
+    """White space, quotation marks, control and invisible characters: programs drop them at a cell's beginning."""
+    return (
+        character.isspace() or character in _QUOTES or unicodedata.category(character)[0] in "CMZ"
+    )
