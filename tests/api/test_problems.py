@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
 import pytest
@@ -74,6 +75,21 @@ def test_what_is_not_json_is_malformed(integrator: Program, body: bytes):
     assert refused.get_json()["code"] == "malformed"
     login = integrator.call("POST", "/auth/login", data=body, content_type="application/json")
     assert login.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-8-sig", "latin-1"]
+)
+@pytest.mark.parametrize("declared", [False, True])
+def test_a_body_in_another_encoding_than_utf_8_is_malformed_and_not_stored(
+    integrator: Program, encoding: str, declared: bool
+):
+    sent = payment(customer={"full_name": "Nuño Peña"})
+    body = json.dumps(sent, ensure_ascii=False).encode(encoding)
+    kind = "application/json" + (f"; charset={encoding}" if declared else "")
+    refused = integrator.call("POST", "/transactions", data=body, content_type=kind)
+    assert (refused.status_code, refused.get_json()["code"]) == (400, "malformed")
+    assert integrator.get("/transactions").get_json()["total"] == 0
 
 
 @pytest.mark.parametrize("body", [b'{"a": 1, "a": 1}', b'{"a": {"b": 1, "b": 2}}'])

@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 has it: no NaN, no Infinity, no name twice, no nesting that would exhaust the interpreter."""
+"""JSON as RFC 8259 has it: UTF-8 alone, no NaN, no Infinity, no name twice, no nesting that would exhaust the interpreter."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from flask.json.provider import DefaultJSONProvider
 
 
 class StrictJSON(DefaultJSONProvider):
-    """Whatever cannot be read is a ValueError, which Flask answers with 400."""
+    """Reads JSON strictly: what is not JSON raises ValueError, which Flask answers with 400."""
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """Read JSON; bytes must be UTF-8 without a byte order mark (RFC 8259, section 8.1). Raises ValueError."""
+        # Python's own reader would guess UTF-16 and UTF-32 from the first bytes.
+        text = s if isinstance(s, str) else s.decode("utf-8")
         try:
             return super().loads(
-                s, parse_constant=_refuse, object_pairs_hook=_each_name_once, **kwargs
+                text, parse_constant=_refuse, object_pairs_hook=_each_name_once, **kwargs
             )
         except RecursionError:
             raise ValueError("nested too deeply") from None
 
 
 def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Readers differ in which of two values they take, so neither is."""
+    """Return the object. Raises ValueError for a name that stands twice: readers differ in which value they take."""
     content = dict(pairs)
     if len(content) < len(pairs):
         raise ValueError("a name stands twice")
@@ -33,5 +36,5 @@ def _refuse(name: str) -> None:
 
 
 def init_app(app: Flask) -> None:
-    """Read every body in this way."""
+    """Read every JSON body of the application strictly."""
     app.json = StrictJSON(app)
