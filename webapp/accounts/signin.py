@@ -21,6 +21,9 @@ from webapp.kernel.permissions import Actor
 from webapp.web.extensions import login_manager
 from webapp.web.htmx import htmx_headers
 
+MAX_TARGET = 2000
+"""How long a page's address may be that somebody is sent to after signing in."""
+
 
 @dataclass(frozen=True)
 class SignedIn:
@@ -84,6 +87,8 @@ def _page_of(address: str | None) -> str | None:
 
 def local_path(target: str | None) -> str | None:
     """The target where it is a path of ours, else None: never another site, whatever a link said."""
+    if len(target or "") > MAX_TARGET:
+        return None
     try:
         parts = urlsplit(target or "")
     except ValueError:

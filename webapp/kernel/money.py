@@ -10,6 +10,9 @@ CURRENCY = "VES"
 MAX_AMOUNT = Decimal("9999999999999999.99")
 """The largest amount that NUMERIC(18,2) holds."""
 
+MAX_TYPED = 64
+"""How many characters of an amount are read; what is longer is none."""
+
 _PLAIN = re.compile(r"\d{1,18}(?:[.,]\d{1,2})?", re.ASCII)
 _DOT_GROUPS = re.compile(r"\d{1,3}(?:\.\d{3})+,\d{1,2}|\d{1,3}(?:\.\d{3}){2,}", re.ASCII)
 _COMMA_GROUPS = re.compile(r"\d{1,3}(?:,\d{3})+\.\d{1,2}|\d{1,3}(?:,\d{3}){2,}", re.ASCII)
@@ -39,7 +42,10 @@ def parse_amount(text: str) -> Decimal:
 
     Raises InvalidAmount; `1.234` is AMBIGUOUS (one thousand two hundred, or one and a bit?).
     """
-    bare = _CURRENCY_SIGN.sub("", text.strip()).strip()
+    typed = text.strip()
+    if len(typed) > MAX_TYPED:
+        raise InvalidAmount(AmountProblem.UNREADABLE)
+    bare = _CURRENCY_SIGN.sub("", typed).strip()
     if _AMBIGUOUS.fullmatch(bare):
         raise InvalidAmount(AmountProblem.AMBIGUOUS)
     if _PLAIN.fullmatch(bare):

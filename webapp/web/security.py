@@ -8,6 +8,7 @@ from flask import Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp.kernel.config import Settings
+from webapp.web.error_pages import wants_json
 
 _POLICY = {
     "default-src": "'none'",
@@ -38,6 +39,8 @@ HEADERS = {
 }
 
 MAX_BODY_BYTES = 1024 * 1024
+MAX_FORM_BYTES = 64 * 1024
+"""What the fields of a page's form may have together, without the files that are sent with it."""
 
 
 def session_config(settings: Settings) -> dict[str, object]:
@@ -57,6 +60,7 @@ def session_config(settings: Settings) -> dict[str, object]:
         "WTF_CSRF_SSL_STRICT": settings.cookie_secure,
         "WTF_CSRF_CHECK_DEFAULT": False,  # checked after the guard, which knows who asks
         "MAX_CONTENT_LENGTH": MAX_BODY_BYTES,
+        "MAX_FORM_MEMORY_SIZE": MAX_FORM_BYTES,
         "TRUSTED_HOSTS": list(settings.allowed_hosts) or None,
     }
 
@@ -66,6 +70,12 @@ def init_app(app: Flask, settings: Settings) -> None:
     hops = settings.trusted_proxy_hops
     if hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+    @app.before_request
+    def bound_forms() -> None:
+        # MAX_FORM_MEMORY_SIZE counts for multipart forms only.
+        if request.mimetype == "application/x-www-form-urlencoded" and not wants_json():
+            request.max_content_length = MAX_FORM_BYTES
 
     @app.after_request
     def protect(response: Response) -> Response:
