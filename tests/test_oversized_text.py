@@ -300,6 +300,7 @@ def test_every_text_of_every_query_of_the_api_is_refused_by_its_length(app: Flas
         "Accept-Language",
         "Authorization",
         "Idempotency-Key",
+        "If-Match",
         "If-None-Match",
         "Origin",
         "Referer",

@@ -26,7 +26,7 @@ from tests.support.programs import Program
 from tests.support.receivers import Names
 from webapp.accounts import api_keys
 from webapp.api import limiting
-from webapp.api.contract.operation import EVERYWHERE
+from webapp.api.contract.headers import EVERYWHERE
 from webapp.api.openapi.document import document
 from webapp.kernel import clock
 from webapp.kernel.permissions import ROLE_PERMISSIONS, Role

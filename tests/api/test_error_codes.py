@@ -59,7 +59,7 @@ def field_codes() -> Iterator[str]:
                 if place is not None and len(node.args) > place:
                     yield _text(node.args[place])
     yield from Problem
-    tree = ast.parse((PROJECT_ROOT / "webapp/api/reading.py").read_text())
+    tree = ast.parse((PROJECT_ROOT / "webapp/api/request_bodies.py").read_text())
     kinds = [key for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys]
     for kind in kinds:
         yield request_bodies._meaning(_text(kind), "")[0] if kind is not None else ""

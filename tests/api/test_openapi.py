@@ -21,7 +21,8 @@ from tests.support.compatibility import breaks
 from tests.support.pages import Browser
 from tests.support.programs import Program
 from webapp.api import paging
-from webapp.api.contract.operation import REFUSALS, operation_of
+from webapp.api.contract.operation import operation_of
+from webapp.api.contract.refusals import REFUSALS
 from webapp.api.openapi import document
 from webapp.api.transactions import filters
 from webapp.banking.gateway import BankType, Requirements

@@ -6,13 +6,14 @@ import hashlib
 import re
 import uuid
 from contextlib import suppress
-from datetime import timedelta
 
 import structlog
 from flask import Response, g, json, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
+from webapp.api.contract.operation import current_operation
+from webapp.api.contract.refusals import NEVER_KEPT
 from webapp.idempotency import kept_answers
 from webapp.idempotency.kept_answers import KeptAnswer, Lease
 from webapp.web.guard import actor
@@ -20,30 +21,28 @@ from webapp.web.guard import actor
 log = structlog.get_logger(__name__)
 
 HEADER = "Idempotency-Key"
-WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-ROUTES = "/api/v1/transactions"
 KEPT_HEADERS = ("Content-Type", "ETag", "Location")
-NOT_KEPT = frozenset({401, 403, 404, 412, 429})
-"""Answers that decide nothing about the request; nor do those from 500 on."""
-LEASES = {"api.batch": timedelta(minutes=5)}
 
 _KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?", re.ASCII)
 
 
 def begin() -> ResponseReturnValue | None:
-    """Take the key that the request brings, or answer as the first one was answered."""
-    key = _key()
-    if key is None:
+    """Take the key that the request brings, or respond as the first request was responded to."""
+    operation = current_operation()
+    given = request.headers.get(HEADER)
+    if operation is None or not operation.idempotent or given is None:
         return None
+    if not _KEY.fullmatch(given):
+        raise kept_answers.wrong_key()
     owner = actor().id
     if owner is None:
         return None
     taken = kept_answers.take(
         owner_id=owner,
-        key=key,
+        key=given,
         route=f"{request.method} {request.url_rule}",
         digest=_digest(),
-        lasting=LEASES.get(request.endpoint or "", kept_answers.LEASE),
+        lasting=operation.lease or kept_answers.LEASE,
     )
     if isinstance(taken, Lease):
         g.idempotency_lease = taken
@@ -57,7 +56,7 @@ def complete(response: Response) -> Response:
     if lease is None:
         return response
     try:
-        if response.status_code >= 500 or response.status_code in NOT_KEPT:
+        if response.status_code >= 500 or response.status_code in NEVER_KEPT:
             kept_answers.free(lease=lease)
         else:
             kept_answers.keep(lease=lease, answer=_kept(response))
@@ -75,30 +74,18 @@ def submission_key() -> str:
     return hashlib.sha256(f"idempotency:{lease.key}".encode()).hexdigest()
 
 
-def _key() -> str | None:
-    if request.method not in WRITES or not str(request.url_rule or "").startswith(ROUTES):
-        return None
-    given = request.headers.get(HEADER)
-    if given is None:
-        return None
-    if not _KEY.fullmatch(given):
-        raise kept_answers.wrong_key()
-    return given
-
-
 def _digest() -> str:
-    """What makes two requests the same: method, address, query, If-Match, and the body's content."""
+    """Return what makes two requests the same: method, address, query, If-Match, and the body's content."""
     body = request.get_data()
     content = request.get_json(silent=True) if request.is_json else None
     if content is not None:
         with suppress(RecursionError):  # nested to the limit: then its very bytes are compared
             body = json.dumps(content, sort_keys=True).encode()
-    parts = (request.method.encode(), request.path.rstrip("/").encode("utf-8", "replace"))
-    whole = hashlib.sha256()
+    address = request.path.rstrip("/").encode("utf-8", "replace")
     condition = request.headers.get("If-Match", "").encode("utf-8", "replace")
-    for part in (*parts, request.query_string, condition, body):
-        whole.update(len(part).to_bytes(8, "big") + part)
-    return whole.hexdigest()
+    parts = (request.method.encode(), address, request.query_string, condition, body)
+    whole = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+    return hashlib.sha256(whole).hexdigest()
 
 
 def _kept(response: Response) -> KeptAnswer:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from webapp.accounts.queries import KeyHolder
+from webapp.api.contract.operation import current_operation
 from webapp.kernel.config import Settings
 from webapp.kernel.errors import Malformed, TooManyRequests
 from webapp.kernel.i18n import gettext as _
@@ -20,8 +21,6 @@ from webapp.web.error_pages import problem, wants_json
 log = structlog.get_logger(__name__)
 
 EXTENSION = "request_limits"
-BODY_CAPS = {"api.batch": 2 * 1024 * 1024}
-"""Bytes that a body may have, where they are not the usual number."""
 MOST_READ_OFF = 4 * 1024 * 1024
 """Bytes."""
 WAITING = frozenset({409, 429, 503})
@@ -39,7 +38,8 @@ def check_size() -> None:
     """Refuse a body that is too large, also where nobody would read it. Raises 413."""
     if not wants_json() or request.endpoint is None:
         return
-    most = BODY_CAPS.get(request.endpoint) or request.max_content_length
+    operation = current_operation()
+    most = (operation and operation.max_body) or request.max_content_length
     if most is None:
         return
     request.max_content_length = most

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
 from dataclasses import fields as dataclass_fields
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,7 @@ from flask import Response, current_app, request
 from itsdangerous import BadData, URLSafeSerializer
 
 from webapp.api import request_bodies
+from webapp.api.contract.operation import CURSOR, NUMBERING, current_operation
 from webapp.api.request_bodies import Model
 from webapp.kernel.config import Settings
 from webapp.kernel.errors import FieldProblem, Invalid
@@ -26,8 +27,7 @@ DEFAULT_SIZE = 20
 MAX_OFFSET = 10_000_000
 
 FILTERS = frozenset(field.name for field in dataclass_fields(Filter))
-NUMBERING = frozenset({"page", "size", "limit", "offset"})
-PAGING = NUMBERING | {"cursor"}
+PAGING = NUMBERING | {CURSOR}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -37,9 +37,12 @@ def wrong_parameter(name: str, sentence: str, code: str = "invalid") -> Invalid:
     return Invalid(problems=[FieldProblem((name,), sentence, code, in_query=True)])
 
 
-def only_once(known: Iterable[str]) -> None:
-    """Raises Invalid where the query has other parameters than these, or one of them twice."""
-    known = frozenset(known)
+def check_parameters() -> None:
+    """Refuse parameters of the query that the operation does not declare, or that stand twice. Raises Invalid."""
+    operation = current_operation()
+    if operation is None or not request.args:
+        return
+    known = operation.parameters
     problems = [
         FieldProblem((name,), _("Este parámetro no existe."), "unknown_parameter", in_query=True)
         for name in request.args
@@ -79,9 +82,8 @@ def wanted(narrowing: Filter) -> Wanted:
     return Wanted(size, offset=(_number("page", 1, 1, MAX_OFFSET // size) - 1) * size)
 
 
-def numbered(filters: Iterable[str]) -> tuple[int, int]:
+def numbered() -> tuple[int, int]:
     """Offset and size of the page asked for, in a list without cursors. Raises Invalid."""
-    only_once({*filters, *NUMBERING})
     part = wanted(Filter())
     return part.offset, part.size
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webapp.api import idempotency, limiting
+from webapp.api import idempotency, limiting, paging, responses
 from webapp.api.access import routes as access
 from webapp.api.blueprint import bp
 from webapp.api.openapi import pages as openapi
@@ -14,5 +14,9 @@ from webapp.api.webhooks import routes as webhooks
 __all__ = ["access", "batch", "bp", "export", "openapi", "transactions", "users", "webhooks"]
 
 bp.before_request(limiting.check_rate)
+bp.before_request(paging.check_parameters)
 bp.before_request(idempotency.begin)
+# Flask runs these in the opposite order: the kept answer is the whole one.
+bp.after_request(responses.hide_from_caches)
+bp.after_request(responses.respect_conditions)
 bp.after_request(idempotency.complete)

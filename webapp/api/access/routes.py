@@ -26,11 +26,10 @@ from webapp.web.guard import public, signed_in
     "Ask for an account",
     tag="Access",
     body=schemas.Register,
-    counted=True,
+    limited_by=registrations,
     codes={403: ("registration_closed",), 409: ("email_taken",)},
     answers={201: schemas.UserOut},
 )
-@registrations
 def register() -> ResponseReturnValue:
     """Create a user, as REGISTRATION allows: waiting for approval, at once, or not at all."""
     settings: Settings = current_app.config["SETTINGS"]
@@ -66,11 +65,10 @@ def register() -> ResponseReturnValue:
     "Exchange e-mail and password for tokens",
     tag="Access",
     body=schemas.Login,
-    counted=True,
+    limited_by=failed_sign_ins,
     codes={401: ("invalid_credentials",)},
     answers={200: schemas.TokenOut},
 )
-@failed_sign_ins
 def login() -> ResponseReturnValue:
     """Exchange e-mail and password for tokens."""
     given = request_bodies.body(schemas.Login)

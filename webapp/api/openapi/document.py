@@ -13,19 +13,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from werkzeug.routing import Rule
 
-from webapp.api.contract.operation import (
-    ALWAYS,
-    EVERYWHERE,
-    NEVER_KEPT,
-    PARAMETERS,
-    REFUSALS,
-    RESPONSE_HEADERS,
-    SIGN_IN_HEADERS,
-    WITH_BODY,
-    WRITING,
-    Operation,
-    operation_of,
-)
+from webapp.api.contract.headers import EVERYWHERE, RESPONSE_HEADERS, SIGN_IN_HEADERS
+from webapp.api.contract.operation import Operation, operation_of
+from webapp.api.contract.parameters import PARAMETERS
+from webapp.api.contract.refusals import ALWAYS, NEVER_KEPT, REFUSALS, WITH_BODY, WRITING, mebibytes
 from webapp.api.paging import DEFAULT_SIZE, MAX_OFFSET, MAX_SIZE
 from webapp.api.problems import Problem
 from webapp.banking.connection import BankConnection
@@ -241,12 +232,11 @@ def _answers(operation: Operation, access: Access, rule: Rule) -> dict[str, Sche
     statuses = {*operation.answers, *operation.codes, *ALWAYS}
     statuses |= set(WITH_BODY) if operation.body else set()
     statuses |= set(WRITING) if set(rule.methods or ()) - {"GET", "HEAD", "OPTIONS"} else set()
-    statuses |= {422} if operation.query or operation.paged else set()
     statuses |= {404} if rule.arguments else set()
     statuses |= set() if access.public else {401}
     statuses |= {403} if access.permission else set()
-    statuses |= {412} if operation.versioned else set()
-    statuses |= {409, 422} if operation.idempotent else set()
+    statuses |= {412} if operation.versioned or operation.conditional else set()
+    statuses |= {409} if operation.idempotent else set()
     statuses |= {304} if operation.conditional else set()
     return {str(status): _answer(operation, status) for status in sorted(statuses)}
 
@@ -256,7 +246,7 @@ def _answer(operation: Operation, status: int) -> Schema:
         return _refused(operation, status)
     models = _models(operation.answers.get(status))
     names = [*EVERYWHERE, *(operation.response_headers if status != 304 else ())]
-    names += SIGN_IN_HEADERS if operation.counted else ()
+    names += SIGN_IN_HEADERS if operation.limited_by else ()
     if status == 304 or any("version" in model.model_fields for model in models):
         names.append("ETag")
     names += ("Idempotent-Replayed",) if operation.idempotent else ()
@@ -275,18 +265,23 @@ def _answer(operation: Operation, status: int) -> Schema:
 def _refused(operation: Operation, status: int) -> Schema:
     """The shared refusal, or one of its own where this operation's brings more than that."""
     more: list[str] = []
-    if status == 409 and (operation.idempotent or operation.counted):
+    if status == 409 and (operation.idempotent or operation.limited_by):
         more.append("Retry-After")
     if operation.idempotent and status not in NEVER_KEPT:
         more.append("Idempotent-Replayed")
-    if operation.counted:
+    if operation.limited_by:
         more += SIGN_IN_HEADERS
     codes = list(operation.codes.get(status, ()))
     if operation.idempotent:
         codes += {
-            409: ["idempotency_in_flight"],
+            409: [
+                "idempotency_in_flight",
+                *(["secret_shown_once"] if operation.shows_secret else []),
+            ],
             422: ["invalid", "idempotency_key_invalid", "idempotency_key_reused"],
         }.get(status, [])
+    if status == 413 and operation.max_body:
+        return _refusal(status, about=f"The body is larger than {mebibytes(operation.max_body)}.")
     if more or codes:
         return _refusal(status, more, codes)
     return {"$ref": f"#/components/responses/{REFUSALS[status].name}"}
@@ -310,7 +305,9 @@ def _content(*models: type[BaseModel]) -> Schema:
     return {"schema": schema, **({"example": examples[0]} if isinstance(examples, list) else {})}
 
 
-def _refusal(status: int, more: Iterable[str] = (), codes: Sequence[str] = ()) -> Schema:
+def _refusal(
+    status: int, more: Iterable[str] = (), codes: Sequence[str] = (), about: str | None = None
+) -> Schema:
     refusal = REFUSALS[status]
     example: Schema = {
         "type": "about:blank",
@@ -325,7 +322,7 @@ def _refusal(status: int, more: Iterable[str] = (), codes: Sequence[str] = ()) -
     told = f" `code`: {', '.join(f'`{code}`' for code in codes)}." if codes else ""
     schema = {"$ref": REF.format(model=Problem.__name__)}
     return {
-        "description": f"{refusal.description}{told}",
+        "description": f"{about or refusal.description}{told}",
         "headers": _headers([*EVERYWHERE, *refusal.headers, *more]),
         "content": {"application/problem+json": {"schema": schema, "example": example}},
     }

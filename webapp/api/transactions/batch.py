@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from flask.typing import ResponseReturnValue
@@ -11,8 +12,8 @@ from webapp.api import request_bodies
 from webapp.api.blueprint import bp
 from webapp.api.contract.operation import operation
 from webapp.api.problems import Problem
+from webapp.api.responses import json_response
 from webapp.api.transactions import recording, schemas
-from webapp.api.transactions.routes import answer
 from webapp.kernel.database import db
 from webapp.kernel.errors import DomainError
 from webapp.kernel.permissions import Permission
@@ -27,7 +28,9 @@ from webapp.web.guard import requires
     "Log many payments",
     tag="Transactions",
     body=schemas.Batch,
+    max_body=2 * 1024 * 1024,
     idempotent=True,
+    lease=timedelta(minutes=5),
     answers={200: schemas.BatchOut},
 )
 def batch() -> ResponseReturnValue:
@@ -35,7 +38,7 @@ def batch() -> ResponseReturnValue:
     given = request_bodies.body(schemas.Batch)
     items = [_one(index, item) for index, item in enumerate(given.items)]
     statuses = [item.status for item in items]
-    return answer(
+    return json_response(
         schemas.BatchOut(
             items=items,
             created=statuses.count(201),

@@ -56,9 +56,8 @@ class DeletionQuery(BaseModel):
     reason: Reason = ""
 
 
-def filters(*, besides: frozenset[str] = frozenset()) -> Filter:
-    """The filter of the query. Raises Invalid for what makes no sense, is unknown or stands twice."""
-    paging.only_once(paging.FILTERS | besides)
+def filters() -> Filter:
+    """The filter of the query. Raises Invalid for what makes no sense."""
     form = FilterForm(request.args)
     if not form.validate():
         codes = _codes()

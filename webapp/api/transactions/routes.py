@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 
-from flask import Response, make_response, request, url_for
+from flask import Response, url_for
 from flask.typing import ResponseReturnValue
-from pydantic import BaseModel
 
 from webapp.api import idempotency, paging, request_bodies
 from webapp.api.blueprint import bp
 from webapp.api.contract.operation import operation
+from webapp.api.responses import json_response
 from webapp.api.transactions import filters, recording, schemas
 from webapp.banking.in_force import bank
 from webapp.kernel.permissions import Permission
@@ -25,18 +25,11 @@ ASKED_FOR = frozenset({Status.IN_PROGRESS, Status.UNKNOWN})
 """Statuses in which a question to the bank can change something."""
 
 
-def answer(model: BaseModel, status: int = 200) -> Response:
-    """A model as JSON."""
-    response = make_response(model.model_dump_json(), status)
-    response.content_type = "application/json"
-    return response
-
-
 def _one(transaction: Transaction, status: int = 200) -> Response:
     """A payment with its ETag: the version, and a digest of all that is told of it."""
     model = schemas.TransactionOut.of(transaction)
     told = model.model_dump_json(exclude={"updated_at"})  # it moves when the bank is merely asked
-    response = answer(model, status)
+    response = json_response(model, status)
     response.set_etag(f"{model.version}-{hashlib.sha256(told.encode()).hexdigest()[:12]}")
     if status == 201:
         response.headers["Location"] = url_for("api.get", transaction_id=transaction.id)
@@ -79,7 +72,7 @@ def create() -> ResponseReturnValue:
 )
 def list_() -> ResponseReturnValue:
     """Payments, newest first, narrowed by the filters of the query: a page, or what follows a cursor."""
-    narrowing = filters.filters(besides=paging.PAGING)
+    narrowing = filters.filters()
     wanted = paging.wanted(narrowing)
     model: schemas.TransactionList | schemas.TransactionStretch
     if wanted.by_cursor:
@@ -94,7 +87,7 @@ def list_() -> ResponseReturnValue:
         model = schemas.TransactionStretch.of(items, size=wanted.size, next_cursor=cursor)
     else:
         model = schemas.TransactionList.of(page, next_cursor=cursor)
-    return paging.link_next(answer(model), cursor, wanted.size)
+    return paging.link_next(json_response(model), cursor, wanted.size)
 
 
 @bp.get("/transactions/<payment:transaction_id>", strict_slashes=False)
@@ -108,8 +101,7 @@ def list_() -> ResponseReturnValue:
 )
 def get(transaction_id: str) -> ResponseReturnValue:
     """One payment."""
-    response = _one(queries.find(transaction_id))
-    return response.make_conditional(request.environ)
+    return _one(queries.find(transaction_id))
 
 
 @bp.patch("/transactions/<payment:transaction_id>", strict_slashes=False)
@@ -177,7 +169,7 @@ def status(transaction_id: str) -> ResponseReturnValue:
         result = asking.ask_now(transaction.id, bank=bank(), context=app_context())
         transaction = queries.by_id(transaction.id)
     synced = result.outcome is CheckOutcome.ANSWERED
-    return answer(schemas.StatusOut.of(transaction, synced=synced, next_at=result.next_at))
+    return json_response(schemas.StatusOut.of(transaction, synced=synced, next_at=result.next_at))
 
 
 @bp.get("/transactions/<payment:transaction_id>/events", strict_slashes=False)
@@ -192,7 +184,7 @@ def events(transaction_id: str) -> ResponseReturnValue:
     """Everything that happened to a payment, oldest first."""
     transaction = queries.find(transaction_id)
     items = [schemas.EventOut.of(event) for event in queries.events_of(transaction.id)]
-    return answer(schemas.EventList(items=items))
+    return json_response(schemas.EventList(items=items))
 
 
 @bp.post("/transactions/<payment:transaction_id>/review", strict_slashes=False)

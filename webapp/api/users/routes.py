@@ -13,7 +13,7 @@ from webapp.accounts.models import User
 from webapp.api import paging, request_bodies
 from webapp.api.blueprint import bp
 from webapp.api.contract.operation import operation
-from webapp.api.transactions.routes import answer
+from webapp.api.responses import json_response
 from webapp.api.users import schemas
 from webapp.kernel.errors import FieldProblem, Invalid
 from webapp.kernel.i18n import gettext as _
@@ -26,7 +26,7 @@ ADMINISTRATION = ("own_administration", "last_administrator", "not_administrator
 
 
 def _one(user: User, status: int = 200) -> Response:
-    return answer(schemas.UserDetailOut.of(user, queries.last_seen(user.id)), status)
+    return json_response(schemas.UserDetailOut.of(user, queries.last_seen(user.id)), status)
 
 
 @bp.get("/users", strict_slashes=False)
@@ -41,13 +41,13 @@ def _one(user: User, status: int = 200) -> Response:
 )
 def list_users() -> ResponseReturnValue:
     """A page of users by name, narrowed by `q`, `role` and `is_active`."""
-    offset, size = paging.numbered(schemas.UserFilters.model_fields)
+    offset, size = paging.numbered()
     filters = paging.query(schemas.UserFilters)
     if not is_storable(filters.q):
         sentence = _("Este texto tiene caracteres que no se pueden buscar.")
         raise paging.wrong_parameter("q", sentence)
     page = queries.user_page(filters.wanted(), offset=offset, size=size)
-    return answer(schemas.UserList.of(page))
+    return json_response(schemas.UserList.of(page))
 
 
 @bp.post("/users", strict_slashes=False)
@@ -149,7 +149,7 @@ def list_keys(user_id: uuid.UUID) -> ResponseReturnValue:
     """The keys of a user, without the keys themselves."""
     user = queries.find_user(user_id)
     items = [schemas.KeyOut.of(key) for key in queries.keys_of(user.id)]
-    return answer(schemas.KeyList(items=items))
+    return json_response(schemas.KeyList(items=items))
 
 
 @bp.post("/users/<uuid:user_id>/api-keys", strict_slashes=False)
@@ -159,6 +159,7 @@ def list_keys(user_id: uuid.UUID) -> ResponseReturnValue:
     "Make a key for a program",
     tag="API keys",
     body=schemas.CreateKey,
+    shows_secret=True,
     codes={409: ("key_name_taken",)},
     answers={201: schemas.NewKeyOut},
 )
@@ -172,7 +173,7 @@ def create_key(user_id: uuid.UUID) -> ResponseReturnValue:
         permissions=None if given.permissions is None else frozenset(given.permissions),
         expires_in_days=given.expires_in_days,
     )
-    return answer(schemas.NewKeyOut.showing(issued.key, issued.secret), 201)
+    return json_response(schemas.NewKeyOut.showing(issued.key, issued.secret), 201)
 
 
 @bp.delete("/users/<uuid:user_id>/api-keys/<uuid:key_id>", strict_slashes=False)

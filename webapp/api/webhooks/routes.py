@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from webapp.api import paging, request_bodies
 from webapp.api.blueprint import bp
 from webapp.api.contract.operation import operation
-from webapp.api.transactions.routes import answer
+from webapp.api.responses import json_response
 from webapp.api.webhooks import schemas
 from webapp.kernel.permissions import Permission
 from webapp.web.guard import actor, requires
@@ -30,6 +30,7 @@ def _addresses() -> Addresses:
     "Register an address for events",
     tag="Webhooks",
     body=schemas.CreateWebhook,
+    shows_secret=True,
     codes={409: ("too_many_webhooks",)},
     answers={201: schemas.WebhookWithSecret},
 )
@@ -43,7 +44,7 @@ def create() -> ResponseReturnValue:
         events=given.events,
         description=given.description,
     )
-    return _secretly(schemas.WebhookWithSecret.of(endpoint), 201)
+    return json_response(schemas.WebhookWithSecret.of(endpoint), 201)
 
 
 @bp.get("/webhooks", endpoint="list_webhooks", strict_slashes=False)
@@ -57,7 +58,7 @@ def create() -> ResponseReturnValue:
 def list_() -> ResponseReturnValue:
     """One's own webhooks; everybody's for an administrator."""
     items = [schemas.WebhookOut.of(item) for item in queries.endpoints_of(actor())]
-    return answer(schemas.WebhookList(items=items))
+    return json_response(schemas.WebhookList(items=items))
 
 
 @bp.get("/webhooks/<webhook_id>", endpoint="get_webhook", strict_slashes=False)
@@ -70,7 +71,7 @@ def list_() -> ResponseReturnValue:
 )
 def get(webhook_id: str) -> ResponseReturnValue:
     """One webhook."""
-    return answer(schemas.WebhookOut.of(queries.endpoint(actor(), webhook_id)))
+    return json_response(schemas.WebhookOut.of(queries.endpoint(actor(), webhook_id)))
 
 
 @bp.patch("/webhooks/<webhook_id>", endpoint="change_webhook", strict_slashes=False)
@@ -93,7 +94,7 @@ def change(webhook_id: str) -> ResponseReturnValue:
         is_active=given.is_active,
     )
     changed = service.change(actor=actor(), key=webhook_id, addresses=_addresses(), changes=changes)
-    return answer(schemas.WebhookOut.of(changed))
+    return json_response(schemas.WebhookOut.of(changed))
 
 
 @bp.delete("/webhooks/<webhook_id>", endpoint="delete_webhook", strict_slashes=False)
@@ -118,12 +119,13 @@ def delete(webhook_id: str) -> ResponseReturnValue:
     "rotateWebhookSecret",
     "Give a webhook a new secret",
     tag="Webhooks",
+    shows_secret=True,
     answers={200: schemas.WebhookWithSecret},
 )
 def rotate_secret(webhook_id: str) -> ResponseReturnValue:
     """A new secret, shown this once; the one before signs beside it for 24 hours."""
     endpoint = service.rotate_secret(actor=actor(), key=webhook_id)
-    return _secretly(schemas.WebhookWithSecret.of(endpoint), 200)
+    return json_response(schemas.WebhookWithSecret.of(endpoint), 200)
 
 
 @bp.post("/webhooks/<webhook_id>/test", endpoint="test_webhook", strict_slashes=False)
@@ -138,7 +140,7 @@ def rotate_secret(webhook_id: str) -> ResponseReturnValue:
 def test(webhook_id: str) -> ResponseReturnValue:
     """Send a `webhook.test`; how it went stands among the deliveries."""
     delivery = service.send_test(actor=actor(), key=webhook_id)
-    return answer(schemas.DeliveryOut.of(delivery), 202)
+    return json_response(schemas.DeliveryOut.of(delivery), 202)
 
 
 @bp.get(
@@ -156,10 +158,10 @@ def test(webhook_id: str) -> ResponseReturnValue:
 def deliveries(webhook_id: str) -> ResponseReturnValue:
     """A page of what was or will be sent, newest first."""
     endpoint = queries.endpoint(actor(), webhook_id)
-    offset, size = paging.numbered(schemas.DeliveryFilter.model_fields)
+    offset, size = paging.numbered()
     state = paging.query(schemas.DeliveryFilter).status
     page = queries.deliveries(endpoint.id, state=state, offset=offset, size=size)
-    return answer(schemas.DeliveryList.of(page))
+    return json_response(schemas.DeliveryList.of(page))
 
 
 @bp.get(
@@ -178,7 +180,7 @@ def delivery(webhook_id: str, delivery_id: str) -> ResponseReturnValue:
     """One delivery with all its attempts."""
     endpoint = queries.endpoint(actor(), webhook_id)
     found = queries.delivery(endpoint.id, delivery_id)
-    return answer(schemas.DeliveryWithAttempts.of(found))
+    return json_response(schemas.DeliveryWithAttempts.of(found))
 
 
 @bp.post(
@@ -197,10 +199,4 @@ def delivery(webhook_id: str, delivery_id: str) -> ResponseReturnValue:
 def redeliver(webhook_id: str, delivery_id: str) -> ResponseReturnValue:
     """Send a delivery (again) now."""
     again = service.redeliver(actor=actor(), key=webhook_id, delivery_key=delivery_id)
-    return answer(schemas.DeliveryOut.of(again), 202)
-
-
-def _secretly(shown: schemas.WebhookWithSecret, status: int) -> Response:
-    response = answer(shown, status)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return json_response(schemas.DeliveryOut.of(again), 202)

@@ -1,0 +1,39 @@
+"""What routes respond with: models as JSON, and the conditions of the request that a response must respect."""
+
+from __future__ import annotations
+
+from flask import Response, make_response, request
+from pydantic import BaseModel
+
+from webapp.api.contract.operation import current_operation
+from webapp.api.request_bodies import VersionMismatch
+from webapp.web.error_pages import problem
+
+
+def json_response(model: BaseModel, status: int = 200) -> Response:
+    """Return a model as JSON."""
+    response = make_response(model.model_dump_json(), status)
+    response.content_type = "application/json"
+    return response
+
+
+def respect_conditions(response: Response) -> Response:
+    """Turn a success into 304 where If-None-Match names its ETag, into 412 where If-Match names another (RFC 9110, 13).
+
+    Only for operations that are `conditional`.
+    """
+    operation = current_operation()
+    if operation is None or not operation.conditional or response.status_code != 200:
+        return response
+    response.make_conditional(request.environ)
+    if response.status_code == 412:
+        return make_response(problem(VersionMismatch()))
+    return response
+
+
+def hide_from_caches(response: Response) -> Response:
+    """Keep the success of an operation that shows a secret out of every cache."""
+    operation = current_operation()
+    if operation is not None and operation.shows_secret:
+        response.headers["Cache-Control"] = "no-store"
+    return response
