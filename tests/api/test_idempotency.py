@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +17,7 @@ from tests.support.bank import FakeGateway
 from tests.support.logs import watched
 from tests.support.people import Cast
 from tests.support.programs import Program, payment
+from tests.support.receivers import Names
 from tests.support.threads import together
 from webapp import create_app
 from webapp.banking.connection import BankConnection
@@ -25,6 +28,8 @@ from webapp.kernel.database import db
 from webapp.kernel.permissions import Permission
 from webapp.transactions.worker import Worker
 from webapp.web.guard import requires
+from webapp.webhooks.addresses import Addresses
+from webapp.webhooks.sending import Sender
 
 
 def key(value: str | None = None) -> dict[str, str]:
@@ -186,7 +191,7 @@ def test_a_fault_of_ours_frees_the_key(
 
 
 def take(cast: Cast, digest: str = "d") -> kept_answers.Lease | kept_answers.KeptAnswer:
-    return kept_answers.take(owner_id=cast.cashier.id, key="k", route="POST /x", digest=digest)
+    return kept_answers.take(owner_id=cast.cashier.id, key="k", route="POST /x", digests=[digest])
 
 
 def run_out() -> None:
@@ -271,6 +276,115 @@ def test_changes_decisions_deletions_and_batches_are_repeated_safely(
         decided = supervisor_program.post(f"{path}/review", decision, headers=headers)
         assert (decided.status_code, decided.get_json()["code"]) == (409, "not_decidable")
         assert decided.headers.get("Idempotent-Replayed") == replayed
+
+
+@pytest.fixture
+def administrator(app: Flask, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """An administrator's script; every name of a webhook leads to this machine."""
+    rule = Addresses(allow_private=True, resolve=Names(["127.0.0.1"]))
+    monkeypatch.setitem(app.extensions, "webhooks", Sender(rule, seconds=5))
+    return Program(app, cast.admin)
+
+
+NEW_USER = {
+    "email": "caja2@clinica.com",
+    "password": "una frase larga y propia",
+    "full_name": "Carmen Rondón",
+    "role": "cashier",
+}
+NEW_WEBHOOK = {"url": "https://his.clinic.test/in", "events": ["transaction.completed"]}
+
+
+def test_a_user_is_created_once(administrator: Program):
+    headers = key()
+    first = administrator.post("/users", NEW_USER, headers=headers)
+    again = administrator.post("/users", NEW_USER, headers=headers)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert (again.data, again.headers["Location"]) == (first.data, first.headers["Location"])
+    assert administrator.get("/users?q=caja2").get_json()["total"] == 1
+
+
+def test_what_is_kept_of_a_body_with_a_password_cannot_be_tried_against_a_list_of_passwords(
+    administrator: Program,
+):
+    one, other = key(), key()
+    administrator.post("/users", NEW_USER, headers=one)
+    administrator.post("/users", {**NEW_USER, "password": "another password"}, headers=other)
+    digests = {row.request_digest for row in kept()}
+    body = json.dumps(NEW_USER, sort_keys=True).encode()
+    parts = (b"POST", b"/api/v1/users", b"", b"", body)
+    plain = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+    assert len(digests) == 2
+    assert hashlib.sha256(plain).hexdigest() not in digests
+    assert hashlib.sha256(body).hexdigest() not in digests
+
+
+def test_a_request_is_recognised_after_the_signing_key_was_replaced(
+    app: Flask, administrator: Program, monkeypatch: pytest.MonkeyPatch
+):
+    headers = key()
+    first = administrator.post("/users", NEW_USER, headers=headers)
+    settings: Settings = app.config["SETTINGS"]
+    newer = settings.model_copy(
+        update={
+            "secret_key": "a-newer-secret-of-the-tests",
+            "secret_key_fallbacks": (settings.secret_key,),
+        }
+    )
+    monkeypatch.setitem(app.config, "SETTINGS", newer)
+    again = administrator.post("/users", NEW_USER, headers=headers)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.data == first.data
+
+
+def test_a_key_for_a_program_is_made_once_and_its_secret_is_never_kept(
+    administrator: Program, cast: Cast
+):
+    headers, path = key(), f"/users/{cast.integrator.id}/api-keys"
+    first = administrator.post(path, {"name": "HIS"}, headers=headers)
+    assert (first.status_code, first.headers["Cache-Control"]) == (201, "no-store")
+    again = administrator.post(path, {"name": "HIS"}, headers=headers)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert (again.status_code, again.get_json()["code"]) == (409, "secret_shown_once")
+    assert again.get_json()["id"] == first.get_json()["id"]
+    assert again.get_json()["request_id"] == again.headers["X-Request-ID"]
+    assert len(administrator.get(path).get_json()["items"]) == 1
+    secret = first.get_json()["key"]
+    assert secret.encode() not in b"".join(row.body for row in kept())
+
+
+def test_a_webhook_is_registered_once_and_its_secret_is_never_kept(administrator: Program):
+    headers = key()
+    first = administrator.post("/webhooks", NEW_WEBHOOK, headers=headers)
+    assert first.status_code == 201, first.text
+    again = administrator.post("/webhooks", NEW_WEBHOOK, headers=headers)
+    assert (again.status_code, again.get_json()["code"]) == (409, "secret_shown_once")
+    assert again.get_json()["id"] == first.get_json()["id"]
+    assert len(administrator.get("/webhooks").get_json()["items"]) == 1
+    assert b"whsec_" not in b"".join(row.body for row in kept())
+
+
+def test_a_secret_is_replaced_once_and_a_message_sent_once(administrator: Program):
+    made = administrator.post("/webhooks", NEW_WEBHOOK).get_json()
+    path = f"/webhooks/{made['id']}"
+    headers = key()
+    first = administrator.post(f"{path}/rotate-secret", None, headers=headers)
+    assert first.status_code == 200
+    assert administrator.post(f"{path}/rotate-secret", None, headers=headers).status_code == 409
+    headers = key()
+    sent = administrator.post(f"{path}/test", None, headers=headers)
+    again = administrator.post(f"{path}/test", None, headers=headers)
+    assert (sent.status_code, again.status_code, again.data) == (202, 202, sent.data)
+    assert administrator.get(f"{path}/deliveries").get_json()["total"] == 1
+    delivery = sent.get_json()["id"]
+    headers = key()
+    for replayed in (None, "true"):
+        redelivered = administrator.post(
+            f"{path}/deliveries/{delivery}/redeliver", None, headers=headers
+        )
+        assert redelivered.status_code == 202
+        assert redelivered.headers.get("Idempotent-Replayed") == replayed
 
 
 def test_tokens_are_never_kept(integrator: Program, cast: Cast):

@@ -155,3 +155,9 @@ def test_reading_a_version_that_no_longer_stands_is_a_problem(cast: Cast, integr
     assert (stale.status_code, stale.get_json()["code"]) == (412, "version_mismatch")
     tag = integrator.get(path).headers["ETag"]
     assert integrator.get(path, headers={"If-Match": tag}).status_code == 200
+
+
+def test_every_operation_that_makes_something_can_be_sent_again(app: Flask):
+    for method, address, declared in operations(app):
+        if method == "POST" and not address.startswith("/auth/"):
+            assert declared.idempotent, declared.operation_id

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 import uuid
+from collections.abc import Iterator
 from contextlib import suppress
 
 import structlog
-from flask import Response, g, json, request
+from flask import Response, current_app, g, json, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -16,6 +18,10 @@ from webapp.api.contract.operation import current_operation
 from webapp.api.contract.refusals import NEVER_KEPT
 from webapp.idempotency import kept_answers
 from webapp.idempotency.kept_answers import KeptAnswer, Lease
+from webapp.kernel.config import Settings
+from webapp.kernel.errors import Conflict
+from webapp.kernel.i18n import lazy_gettext as _l
+from webapp.web.error_pages import problem_content
 from webapp.web.guard import actor
 
 log = structlog.get_logger(__name__)
@@ -24,6 +30,16 @@ HEADER = "Idempotency-Key"
 KEPT_HEADERS = ("Content-Type", "ETag", "Location")
 
 _KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?", re.ASCII)
+
+
+class SecretShownOnce(Conflict):
+    """The first request was carried out and showed a secret, which was not kept."""
+
+    code = "secret_shown_once"
+    sentence = _l(
+        "Esta solicitud ya se cumplió y su secreto se mostró una sola vez. Si no lo recibió, "
+        "revoque la llave o renueve el secreto del webhook con otra Idempotency-Key."
+    )
 
 
 def begin() -> ResponseReturnValue | None:
@@ -41,7 +57,7 @@ def begin() -> ResponseReturnValue | None:
         owner_id=owner,
         key=given,
         route=f"{request.method} {request.url_rule}",
-        digest=_digest(),
+        digests=list(_digests()),
         lasting=operation.lease or kept_answers.LEASE,
     )
     if isinstance(taken, Lease):
@@ -74,7 +90,19 @@ def submission_key() -> str:
     return hashlib.sha256(f"idempotency:{lease.key}".encode()).hexdigest()
 
 
-def _digest() -> str:
+def _digests() -> Iterator[str]:
+    """Digest what makes two requests the same, under every key in force, the newest first.
+
+    Keyed, because a body may hold a password: a plain digest of it could be tried against a list of passwords.
+    """
+    content = _content()
+    settings: Settings = current_app.config["SETTINGS"]
+    for secret in settings.signing_keys:
+        key = hashlib.sha256(f"idempotency:{secret}".encode()).digest()
+        yield hmac.new(key, content, hashlib.sha256).hexdigest()
+
+
+def _content() -> bytes:
     """Return what makes two requests the same: method, address, query, If-Match, and the body's content."""
     body = request.get_data()
     content = request.get_json(silent=True) if request.is_json else None
@@ -84,11 +112,17 @@ def _digest() -> str:
     address = request.path.rstrip("/").encode("utf-8", "replace")
     condition = request.headers.get("If-Match", "").encode("utf-8", "replace")
     parts = (request.method.encode(), address, request.query_string, condition, body)
-    whole = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
-    return hashlib.sha256(whole).hexdigest()
+    return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
 
 
 def _kept(response: Response) -> KeptAnswer:
+    """Return what a repeated request gets: the response, or a refusal in place of one that shows a secret."""
+    operation = current_operation()
+    if operation is not None and operation.shows_secret and response.status_code < 300:
+        made = json.loads(response.get_data())
+        refusal = SecretShownOnce(extra={"id": made["id"]})
+        body = json.dumps(problem_content(refusal)).encode()
+        return KeptAnswer(refusal.status, {"Content-Type": "application/problem+json"}, body)
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
     return KeptAnswer(response.status_code, headers, response.get_data())
 

@@ -7,6 +7,7 @@ that dies leaves its key taken until the lease ends; the work itself must then b
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -64,14 +65,20 @@ class KeptAnswer:
 
 
 def take(
-    *, owner_id: uuid.UUID, key: str, route: str, digest: str, lasting: timedelta = LEASE
+    *,
+    owner_id: uuid.UUID,
+    key: str,
+    route: str,
+    digests: Sequence[str],
+    lasting: timedelta = LEASE,
 ) -> Lease | KeptAnswer:
-    """The right to work, or the answer that stands already.
+    """Return the right to work, or the answer that stands already.
 
-    `digest` tells one request's content from another's. Raises KeyInFlight, KeyReused.
+    `digests` tell one request's content from another's: the first is stored, any of them is recognised.
+    Raises KeyInFlight, KeyReused.
     """
     for _attempt in range(3):
-        lease = _taken(owner_id, key, route, digest, lasting)
+        lease = _taken(owner_id, key, route, digests, lasting)
         if lease is not None:
             return lease
         kept = db.session.execute(
@@ -85,7 +92,7 @@ def take(
         db.session.rollback()
         if kept is None:
             continue  # freed in this very moment
-        if kept.request_digest != digest:
+        if kept.request_digest not in digests:
             raise KeyReused()
         if kept.status is None:
             raise KeyInFlight()
@@ -94,7 +101,7 @@ def take(
 
 
 def _taken(
-    owner_id: uuid.UUID, key: str, route: str, digest: str, lasting: timedelta
+    owner_id: uuid.UUID, key: str, route: str, digests: Sequence[str], lasting: timedelta
 ) -> Lease | None:
     now = clock.now()
     lease = Lease(owner_id, key, uuid.uuid4())
@@ -102,7 +109,7 @@ def _taken(
         owner_id=owner_id,
         key=key,
         route=route[:200],
-        request_digest=digest,
+        request_digest=digests[0],
         lease=lease.id,
         leased_until=now + lasting,
         created_at=now,
@@ -112,7 +119,7 @@ def _taken(
     abandoned = and_(
         IdempotencyKey.status.is_(None),
         IdempotencyKey.leased_until <= now,
-        IdempotencyKey.request_digest == digest,
+        IdempotencyKey.request_digest.in_(digests),
     )
     taken = db.session.execute(
         row.on_conflict_do_update(

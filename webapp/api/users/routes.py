@@ -58,6 +58,7 @@ def list_users() -> ResponseReturnValue:
     tag="Users",
     body=schemas.CreateUser,
     response_headers=("Location",),
+    idempotent=True,
     codes={409: ("email_taken",)},
     answers={201: schemas.UserDetailOut},
 )
@@ -159,6 +160,7 @@ def list_keys(user_id: uuid.UUID) -> ResponseReturnValue:
     "Make a key for a program",
     tag="API keys",
     body=schemas.CreateKey,
+    idempotent=True,
     shows_secret=True,
     codes={409: ("key_name_taken",)},
     answers={201: schemas.NewKeyOut},

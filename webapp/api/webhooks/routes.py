@@ -30,6 +30,7 @@ def _addresses() -> Addresses:
     "Register an address for events",
     tag="Webhooks",
     body=schemas.CreateWebhook,
+    idempotent=True,
     shows_secret=True,
     codes={409: ("too_many_webhooks",)},
     answers={201: schemas.WebhookWithSecret},
@@ -119,6 +120,7 @@ def delete(webhook_id: str) -> ResponseReturnValue:
     "rotateWebhookSecret",
     "Give a webhook a new secret",
     tag="Webhooks",
+    idempotent=True,
     shows_secret=True,
     answers={200: schemas.WebhookWithSecret},
 )
@@ -134,6 +136,7 @@ def rotate_secret(webhook_id: str) -> ResponseReturnValue:
     "testWebhook",
     "Send a test message",
     tag="Webhooks",
+    idempotent=True,
     codes={409: ("webhook_disabled",)},
     answers={202: schemas.DeliveryOut},
 )
@@ -193,6 +196,7 @@ def delivery(webhook_id: str, delivery_id: str) -> ResponseReturnValue:
     "redeliverWebhook",
     "Send a delivery again",
     tag="Webhooks",
+    idempotent=True,
     codes={409: ("webhook_disabled",)},
     answers={202: schemas.DeliveryOut},
 )
