@@ -179,7 +179,8 @@ def _failures(written: Any, event: events.ScenarioFinished) -> Iterator[str]:
         for check in event.recorder.checks.get(case_id, []):
             if check.status is Status.FAILURE and check.failure_info:
                 failure = check.failure_info.failure
-                yield f"{check.name}: {failure.title}: {failure.message:.500}\n    {sent}"
+                answered = response.content.decode("utf-8", "replace") if response else ""
+                yield f"{check.name}: {failure.title}: {failure.message:.500}\n    {sent}\n    {answered:.500}"
         if response is not None and interaction.request.method != "OPTIONS":
             stranger = _undocumented_headers(written, case, response)
             if stranger:

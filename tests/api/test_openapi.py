@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from flask import Flask
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.api.test_error_codes import documented
 from tests.support.bank import FakeGateway
@@ -28,6 +29,7 @@ from webapp.api.transactions import filters
 from webapp.banking.gateway import BankType, Requirements
 from webapp.kernel.config import PROJECT_ROOT
 from webapp.kernel.permissions import Permission
+from webapp.transactions import identifiers
 from webapp.web.guard import access_of
 
 COMMITTED = PROJECT_ROOT / "docs" / "openapi.json"
@@ -44,6 +46,11 @@ def _template(rule: str) -> str:
 @pytest.fixture
 def contract(app: Flask) -> Document:
     return document.document(app)
+
+
+def _schema(document: Document, name: str) -> Document:
+    found: Document = document["components"]["schemas"][name]
+    return found
 
 
 def operations(document: Document) -> Iterator[tuple[str, Document]]:
@@ -85,6 +92,88 @@ def test_the_schemas_are_schemas_and_every_reference_leads_somewhere(contract: D
         found: Any = contract
         for part in reference.split("/"):
             found = found[part]
+
+
+def test_a_validator_of_others_accepts_the_document(contract: Document) -> None:
+    assert [error.message for error in OpenAPIV31SpecValidator(contract).iter_errors()] == []
+
+
+def patterns(part: Any) -> Iterator[str]:
+    """Every pattern of the document."""
+    if isinstance(part, dict):
+        if isinstance(part.get("pattern"), str):
+            yield part["pattern"]
+        part = list(part.values())
+    if isinstance(part, list):
+        for inner in part:
+            yield from patterns(inner)
+
+
+def test_patterns_mean_the_same_to_every_engine(contract: Document) -> None:
+    r"""A generator that compiles without the flag `u` reads \p{L} as a plain p; others know no looking around."""
+    found = set(patterns(contract))
+    assert len(found) > 15
+    for pattern in found:
+        escapes = set(re.findall(r"\\(u[0-9a-f]{4}|.)", pattern))
+        assert all(len(one) == 5 or one in "s.+-[]" for one in escapes), pattern
+        assert not re.search(r"[*+?}]\+|\(\?(?!:)", pattern), pattern
+        assert pattern.startswith("^") and pattern.endswith("$")
+        re.compile(pattern)
+
+
+NAMES = [
+    "María D'Angelo",
+    "O’Neill",
+    "José Ñáñez-Peña",
+    "Jr. Li",
+    "李小龍",
+    "Łukasz",
+    "Ωmega",
+    "n\u0303a",
+    "𠀀𠀁",
+]
+NO_NAMES = [
+    "",
+    "A",
+    "1Ana",
+    "Ana1",
+    "Ana@",
+    "Ana_B",
+    "{Ana}",
+    "Ana×",
+    "Ana\u0000",
+    " Ana",
+    "Ana\tB",
+    "A ¿B",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_fits_its_pattern(contract: Document, name: str) -> None:
+    assert re.search(_schema(contract, "Customer")["properties"]["full_name"]["pattern"], name)
+    assert identifiers.full_name(name)
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_what_is_no_name_does_not_fit_its_pattern(contract: Document, name: str) -> None:
+    pattern = _schema(contract, "Customer")["properties"]["full_name"]["pattern"]
+    assert not re.search(pattern, name)
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("HIS, servidor 2", True),
+        (" ñ ", True),
+        ("李", True),
+        ("", False),
+        ("  ", False),
+        ("a\u0007", False),
+    ],
+)
+def test_the_name_of_a_key_is_printable(contract: Document, text: str, fits: bool) -> None:
+    pattern = _schema(contract, "CreateKey")["properties"]["name"]["pattern"]
+    assert bool(re.search(pattern, text)) is fits
 
 
 def _examples(document: Document) -> Iterator[tuple[str, Document, Any]]:
@@ -249,11 +338,6 @@ def test_what_breaks_programs_stands_in_the_changelog(contract: Document) -> Non
 
 Change = Callable[[Document], object]
 CREATE, LIST = "POST /api/v1/transactions", "GET /api/v1/transactions"
-
-
-def _schema(document: Document, name: str) -> Document:
-    found: Document = document["components"]["schemas"][name]
-    return found
 
 
 def _take(name: str) -> Change:

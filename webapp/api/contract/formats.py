@@ -1,6 +1,8 @@
-"""How the values of the API look, as JSON Schema says it: what is published here is what is accepted.
+"""How the values of the API look, as JSON Schema says it: what does not fit is refused.
 
-Spellings that are accepted beyond these (separators in phones and ids) are named in the descriptions.
+Spellings that are accepted beyond these (separators in phones and ids) are named in the descriptions. Patterns keep to
+what every engine reads alike, with and without the flag `u` of ECMA-262: no `\\p{…}`, no looking around. Which
+characters beyond Latin-1 are letters they therefore leave to the description.
 """
 
 from __future__ import annotations
@@ -45,8 +47,14 @@ _PREFIX = "4(?:12|14|16|22|24|26)"
 # White space that is trimmed and that \s does not name everywhere.
 _BLANK = r"\s\u001c-\u001f\u0085"
 _TRIMMED = f"[{_BLANK}]*"
-_SEEN = r"\p{L}\p{M}\p{N}\p{P}\p{S}"
+_SEEN = r"[^\s\u0000-\u001f\u007f-\u00a0\u00ad]"
 """What is printable, but for the space."""
+_SEEN_OR_BLANK = r"[^\u0000-\u0008\u000e-\u001b\u007f-\u0084\u0086-\u009f\u00ad]"
+_BEYOND_ASCII = r"\u007b-\u00a9\u00ab-\u00b3\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7"
+"""What is no letter from `{` to the end of Latin-1, but for the acute accent, which is read as an apostrophe."""
+_LETTER = rf"[^\u0000-\u0040\u005b-\u0060\u00b4{_BEYOND_ASCII}]"
+_OF_A_NAME = rf"[^\u0000-\u001f\u0021-\u0026\u0028-\u002c\u002f-\u0040\u005b-\u005f{_BEYOND_ASCII}]"
+"""A letter, a space, an apostrophe (also typed as an accent), a hyphen or a point."""
 
 PHONE = _text(
     rf"^(?:(?:\+|00)?58)?0?{_PREFIX}[0-9]{{7}}$",
@@ -59,7 +67,7 @@ NATIONAL_ID = _text(
     "V12345678",
 )
 FULL_NAME = _text(
-    r"^\p{L}[\p{L} '’.\-]*\p{L}[\p{L} '’.\-]*$",
+    rf"^{_LETTER}{_OF_A_NAME}*{_LETTER}{_OF_A_NAME}*$",
     "Letters, spaces, apostrophes, hyphens and points, at least two letters; capitals are set right.",
     "María D'Angelo",
     maxLength=identifiers.NAME_LENGTH[1],
@@ -111,22 +119,22 @@ EMAIL = _text(
 )
 SEARCH = _text(r"^[^\u0000]*$", "A part of a name or e-mail.", "rosa", maxLength=255)
 KEY_NAME = _text(
-    rf"^{_TRIMMED}[{_SEEN}][{_SEEN}{_BLANK}]*$",
-    "Which program has the key; unique among the user's keys in use.",
+    rf"^{_TRIMMED}{_SEEN}{_SEEN_OR_BLANK}*$",
+    "Which program has the key, in printable characters; unique among the user's keys in use.",
     "HIS, servidor 2",
     maxLength=100,
 )
 WEBHOOK_URL = _text(
     r"^[Hh][Tt][Tt][Pp][Ss]://(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9_-]+(?::[1-9][0-9]{0,3})?"
-    r"(?:[/?][!-\"$-\[\]-~]*)?$",
+    r"(?:[/?][!-\u0022$-\[\]-~]*)?$",
     "Where messages are sent: https, without user, password or fragment; its name must lead to public addresses.",
     "https://his.clinica.com/pagos",
     maxLength=2000,
 )
 DESCRIPTION = _text(r"^[^\u0000]*$", "Your own note.", "HIS", maxLength=200)
 PERSON_NAME = _text(
-    rf"^{_TRIMMED}[{_SEEN}][{_SEEN}{_BLANK}]*[{_SEEN}]{_TRIMMED}$",
-    "Name and surname of the user.",
+    rf"^{_TRIMMED}{_SEEN}{_SEEN_OR_BLANK}*{_SEEN}{_TRIMMED}$",
+    "Name and surname of the user, in printable characters.",
     "Nueva Persona",
     maxLength=255,
 )

@@ -133,6 +133,8 @@ class ReviewDecision(Body):
 class DeletionReason(Body):
     """Why a payment is taken out of the lists."""
 
+    model_config = ConfigDict(json_schema_extra=formats.never_null())
+
     reason: Reason = ""
 
 
