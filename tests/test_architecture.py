@@ -40,6 +40,9 @@ PLANTED = [
     ("inside-transactions", "transactions/models.py", "from webapp.transactions.service import log"),
     ("inside-transactions", "transactions/drawer.py", "import json"),
     ("inside-api", "api/tokens.py", "from webapp.api.transactions import routes"),
+    ("inside-api", "api/users/schemas.py", "from webapp.api.webhooks.schemas import WebhookOut"),
+    ("inside-resources", "api/users/schemas.py", "from webapp.api.users.routes import list_users"),
+    ("routes-are-private", "api/users/routes.py", "from webapp.api.transactions.routes import create"),
 ]  # fmt: skip
 
 
