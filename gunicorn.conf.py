@@ -12,6 +12,8 @@ _host = os.environ.get("HOST") or "127.0.0.1"
 _port = os.environ.get("PORT") or "8000"
 bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+# A request of which half was sent holds a thread until the rest comes. That only whole requests come here is the
+# part of the proxy (deploy/nginx.conf).
 worker_class = "gthread"
 threads = 8
 timeout = 30

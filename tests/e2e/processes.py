@@ -17,6 +17,7 @@ import requests
 from sqlalchemy import create_engine, text
 
 from tests.support.calls import age_calls
+from webapp.development.demo import DEMO_PASSWORD
 from webapp.kernel import lifeline
 from webapp.kernel.config import PROJECT_ROOT
 
@@ -101,8 +102,9 @@ class Processes:
     def start_web(self) -> None:
         """Start gunicorn and wait until it says that it is ready."""
         self._start("web", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app")
+        host = {"Host": "localhost"}
         wait_until(
-            lambda: self._answers(f"{self.web_url}/health/ready", "web"),
+            lambda: self._answers(f"{self.web_url}/health/ready", "web", headers=host),
             seconds=READY_SECONDS,
             describe="the web is ready",
         )
@@ -117,6 +119,11 @@ class Processes:
     def add_demo_data(self) -> None:
         """Demo people and their payments, which are due at once."""
         self._flask("demo-data")
+
+    def create_user(self, email: str, *, role: str) -> None:
+        """Create somebody who signs in with the demo people's password, where those are refused."""
+        command = ("users", "create", email, "--name", "María Pérez", "--role", role)
+        self._flask(*command, "--password-stdin", typed=f"{DEMO_PASSWORD}\n")
 
     def start_worker(self, name: str = "worker") -> None:
         self._start(name, "flask", "worker")
@@ -200,12 +207,12 @@ class Processes:
         """What a process has printed."""
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
-    def _flask(self, *command: str) -> None:
+    def _flask(self, *command: str, typed: str = "") -> None:
         done = subprocess.run(
             [sys.executable, "-m", "flask", *command],
             cwd=PROJECT_ROOT,
             env=self._environment,
-            stdin=subprocess.DEVNULL,
+            input=typed,
             capture_output=True,
             text=True,
             timeout=READY_SECONDS,
@@ -233,11 +240,11 @@ class Processes:
             process.kill()
             return process.wait(STOP_SECONDS)
 
-    def _answers(self, url: str, name: str) -> bool:
+    def _answers(self, url: str, name: str, headers: Mapping[str, str] | None = None) -> bool:
         ended = self._running[name].poll()
         assert ended is None, f"{name} ended with {ended}: {self.log(name)[-2000:]}"
         try:
-            return requests.get(url, timeout=5).status_code == 200
+            return requests.get(url, headers=headers, timeout=5).status_code == 200
         except requests.RequestException:
             return False
 

@@ -37,6 +37,9 @@ class Visitor:
         self.base = base
         self.session = requests.Session()
         self.session.headers["Accept-Language"] = "es-VE"
+        self.session.headers["Referer"] = (
+            base  # Over https a form is taken from this site's pages only.
+        )
         answer = self.send("/login", {"email": email, "password": DEMO_PASSWORD})
         assert answer.status_code == 303, words(answer.text)
 
