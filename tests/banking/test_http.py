@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from tests.support.certificates import self_signed
 from tests.support.properties import calmly
 from tests.support.receivers import receiving
+from webapp.banking.exchange import Reply
 from webapp.banking.gateway import BankUnavailable, BankUnreadable
-from webapp.banking.http import MAX_ANSWER_BYTES, BankHttp, Reply
+from webapp.banking.http import MAX_ANSWER_BYTES, BankHttp
 from webapp.banking.sandbox.failures import Failure, Mode
 from webapp.banking.sandbox.server import SandboxServer
 from webapp.banking.sandbox.settings import SandboxSettings

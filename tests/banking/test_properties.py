@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.support.properties import calmly
 from webapp.banking import banesco_confirmation, banesco_status
+from webapp.banking.exchange import Reply
 from webapp.banking.gateway import BankAnswer, BankError, BankType, CallRecord, Claim, MovementState
-from webapp.banking.http import Reply
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.matching import decide
 

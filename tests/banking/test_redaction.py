@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webapp.banking.http import Reply
+from webapp.banking.exchange import Reply
 from webapp.banking.redaction import kept_request, redacted, strike_out
 
 

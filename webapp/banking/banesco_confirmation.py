@@ -15,6 +15,7 @@ from typing import Any
 
 from webapp.banking import json_fields
 from webapp.banking.conversation import Conversation, Question, TokenRefused
+from webapp.banking.exchange import Reply
 from webapp.banking.gateway import (
     BankAnswer,
     BankError,
@@ -32,7 +33,6 @@ from webapp.banking.gateway import (
     Outcome,
     Requirements,
 )
-from webapp.banking.http import Reply
 from webapp.banking.redaction import strike_out
 
 BANESCO = "0134"

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from webapp.banking import json_fields
 from webapp.banking.conversation import Conversation, Question, TokenRefused
+from webapp.banking.exchange import Reply
 from webapp.banking.gateway import (
     BankAnswer,
     BankRateLimited,
@@ -24,7 +25,6 @@ from webapp.banking.gateway import (
     Requirements,
     TransactionType,
 )
-from webapp.banking.http import Reply
 from webapp.banking.redaction import strike_out
 
 WORDS = {

@@ -17,6 +17,7 @@ from tenacity import (
     stop_when_event_set,
 )
 
+from webapp.banking.exchange import Reply
 from webapp.banking.gateway import (
     BankAnswer,
     BankError,
@@ -26,7 +27,7 @@ from webapp.banking.gateway import (
     CallNotAllowed,
     CallRecord,
 )
-from webapp.banking.http import BankHttp, Reply
+from webapp.banking.http import BankHttp
 from webapp.banking.oauth import TokenSource
 from webapp.banking.redaction import kept_request, redacted
 

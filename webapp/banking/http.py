@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,45 +16,11 @@ from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from webapp.banking.exchange import ACCEPT, Reply
 from webapp.banking.gateway import BankUnavailable, BankUnreadable
 from webapp.kernel.deadline import cut_off
-from webapp.kernel.retry_after import parse_retry_after
 
 MAX_ANSWER_BYTES = 1024 * 1024
-ACCEPT = {"Accept": "application/json"}
-"""Sent with every call."""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An HTTP answer, read whole."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json_object(self) -> dict[str, Any]:
-        """The body as a JSON object. Raises BankUnreadable for anything else, or called anything else."""
-        kind = self.headers.get("Content-Type", "json").partition(";")[0].strip().lower()
-        if "json" not in kind:
-            raise BankUnreadable("the answer does not call itself JSON")
-        try:
-            content = json.loads(self.body, parse_float=str, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
-            raise BankUnreadable("the answer is not JSON") from None
-        if not isinstance(content, dict):
-            raise BankUnreadable("the answer is not a JSON object")
-        return content
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds of the Retry-After header, given as a number or as a date."""
-        return parse_retry_after(self.headers.get("Retry-After"))
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(name)
-
 
 _deadline: ContextVar[float] = ContextVar("deadline")
 """When the call in hand must have ended, by `time.monotonic`."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from webapp.banking.exchange import Reply
 from webapp.banking.gateway import (
     BankError,
     BankRateLimited,
@@ -25,7 +26,7 @@ from webapp.banking.gateway import (
     CallRecord,
     Outcome,
 )
-from webapp.banking.http import BankHttp, Reply
+from webapp.banking.http import BankHttp
 from webapp.banking.redaction import kept_request, redacted, strike_out
 from webapp.kernel.config import BankAccess
 

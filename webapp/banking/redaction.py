@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from webapp.banking.http import ACCEPT, Reply
+from webapp.banking.exchange import ACCEPT, Reply
 
 SECRET_NAMES = frozenset(
     {
