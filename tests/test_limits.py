@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,16 @@ from tests.support.logs import watched
 from tests.support.outage import closed_port
 from tests.support.pages import Browser, Page
 from tests.support.people import PASSWORD, Cast
+from tests.support.threads import together
 from webapp import create_app
+from webapp.accounts import passwords
 from webapp.kernel.config import Settings
 from webapp.kernel.database import db
 from webapp.throttling import attempts
 from webapp.throttling.attempts import limiter
+
+ELSEWHERE = {"REMOTE_ADDR": "198.51.100.77"}
+"""An address of its own: how much is left for the usual one is another test's matter."""
 
 
 def attempt(browser: Browser, email: str, password: str = "wrong password") -> Page:
@@ -94,6 +100,93 @@ def kept_limiter() -> Iterator[None]:
     vars(limiter).update(before)
 
 
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The passwords that were compared with a hash, in order."""
+    compared: list[str] = []
+    verify = passwords.verify_password
+
+    def noting(password: str, password_hash: str | None) -> bool:
+        compared.append(password)
+        return verify(password, password_hash)
+
+    monkeypatch.setattr(passwords, "verify_password", noting)
+    return compared
+
+
+def on_a_page(app: Flask, email: str, password: str) -> Callable[[], int]:
+    """One sign-in through the page, as soon as it is called; the form was opened before."""
+    browser = Browser(app)
+    sent = {**browser.get("/login").inputs, "email": email, "password": password}
+    return lambda: (
+        browser._send("post", "/login", data=sent, environ_overrides=ELSEWHERE).status_code
+    )
+
+
+def by_a_program(app: Flask, email: str, password: str) -> Callable[[], int]:
+    """One sign-in through the API, as soon as it is called."""
+    return lambda: api(app, "login", {"email": email, "password": password})
+
+
+def api(app: Flask, action: str, body: dict[str, str]) -> int:
+    """The status of one request to /api/v1/auth from elsewhere."""
+    answer = app.test_client().post(
+        f"/api/v1/auth/{action}", json=body, environ_overrides=ELSEWHERE
+    )
+    return answer.status_code
+
+
+def test_of_sixty_wrong_passwords_at_once_ten_are_looked_at(
+    app: Flask, cast: Cast, looked_at: list[str]
+):
+    ways = [on_a_page, by_a_program] * 30
+    statuses = together(app, [way(app, cast.cashier.email, "wrong password") for way in ways])
+    assert Counter(statuses) == {401: 10, 429: 50}
+    assert len(looked_at) == 10
+    assert by_a_program(app, cast.cashier.email, PASSWORD)() == 429
+
+
+def test_of_sixty_accounts_tried_at_once_from_one_address_fifty_are_looked_at(
+    app: Flask, looked_at: list[str]
+):
+    emails = [f"user{number}@clinic.test" for number in range(60)]
+    statuses = together(app, [by_a_program(app, email, "wrong password") for email in emails])
+    assert Counter(statuses) == {401: 50, 429: 10}
+    assert len(looked_at) == 50
+
+
+def test_right_passwords_at_once_leave_every_attempt_where_it_was(app: Flask, cast: Cast):
+    wrong = by_a_program(app, cast.cashier.email, "wrong password")
+    assert [wrong() for _ in range(3)] == [401] * 3
+    ways = [on_a_page, by_a_program, by_a_program] * 2
+    statuses = together(app, [way(app, cast.cashier.email, PASSWORD) for way in ways])
+    assert Counter(statuses) == {303: 2, 200: 4}
+    assert [wrong() for _ in range(8)] == [401] * 7 + [429]
+
+
+def test_what_is_refused_unread_costs_neither_the_account_nor_the_address_anything(
+    app: Flask, cast: Cast
+):
+    for person, tries in ((cast.cashier, 60), (cast.supervisor, 11)):
+        wrong = by_a_program(app, person.email, "wrong password")
+        assert [wrong() for _ in range(tries)] == [401] * 10 + [429] * (tries - 10)
+    unreadable = [api(app, "login", {}) for _ in range(2)]
+    assert unreadable == [422, 422]
+    assert by_a_program(app, cast.admin.email, PASSWORD)() == 200
+
+
+def test_registrations_at_once_from_one_address_stop_at_their_limit(app: Flask):
+    taken = {"email": "new@clinic.test", "password": "long enough 2026", "full_name": "New User"}
+    assert api(app, "register", taken) == 201
+    assert api(app, "register", {**taken, "email": "not an address"}) == 422
+
+    def register() -> list[int]:
+        return [api(app, "register", taken) for _ in range(10)]
+
+    answers = Counter(status for some in together(app, [register] * 11) for status in some)
+    assert answers == {409: 99, 429: 11}
+
+
 def app_with_redis(database_url: str, folder: Path, redis_url: str) -> Flask:
     return create_app(
         Settings.from_environment(
@@ -134,6 +227,10 @@ def test_redis_counts_where_it_is_given(
     browser = Browser(other)
     answers = [attempt(browser, "nobody@clinic.test").status for _ in range(11)]
     assert answers == [401] * 10 + [429]
+    for _ in range(15):
+        assert attempt(Browser(other), cast.cashier.email, PASSWORD).status == 303
+    tries = [by_a_program(other, cast.cashier.email, "wrong password") for _ in range(60)]
+    assert Counter(together(other, tries)) == {401: 10, 429: 50}
     assert db.session.scalar(text("SELECT count(*) FROM rate_limits")) == 0
     limiter.reset()
     with other.app_context():

@@ -1,20 +1,25 @@
-"""Limits on attempts, exact over several web workers: counted in Redis, or in PostgreSQL without it.
+"""Limits on attempts, exact over threads, web workers and machines: counted in Redis, or in PostgreSQL without it.
 
-With Redis away the count goes on in each process's memory: never a failure, never unlimited attempts.
+An attempt is reserved before it is looked at and given back if it does not count, so that however many come at
+once, no more than the limit are looked at. With Redis away each process counts in its memory: never a failure,
+never unlimited attempts.
 """
 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from ipaddress import ip_address, ip_network
 from typing import Any, TypeVar, cast
 
-from flask import Flask, Response, request
-from flask_limiter import Limiter
+import structlog
+from flask import Flask, Response, g, request
+from flask_limiter import Limiter, RequestLimit
 from limits.storage import Storage
-from sqlalchemy import delete, func, literal, select
+from sqlalchemy import delete, func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,9 +27,15 @@ from webapp.kernel.config import Settings
 from webapp.kernel.database import db
 from webapp.throttling.models import RateLimit
 
+log = structlog.get_logger(__name__)
+
 View = TypeVar("View", bound=Callable[..., Any])
+Counts = Callable[[Response], bool]
+"""Whether the attempt that a response ends counts against its limits."""
 
 RESOURCE_TYPE = "ATTEMPTS"
+REDIS_ROUNDS = 1.0
+"""Seconds by which the end of a window may be wrong: Redis tells it rounded to whole ones."""
 
 
 class PostgresStorage(Storage):
@@ -37,7 +48,7 @@ class PostgresStorage(Storage):
         return SQLAlchemyError
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Count `amount` in the window of `expiry` seconds in force; returns the new count."""
+        """Add `amount` to the window of `expiry` seconds in force; returns the new count."""
         now = datetime.now(UTC).timestamp()
         start = datetime.fromtimestamp(now - now % expiry, UTC)
         row = insert(RateLimit).values(
@@ -45,13 +56,15 @@ class PostgresStorage(Storage):
             resource_identifier=_digest(key),
             window_start=start,
             expires_at=start + timedelta(seconds=expiry),
-            request_count=amount,
+            request_count=max(amount, 0),
         )
         counted = row.on_conflict_do_update(
             index_elements=["resource_type", "resource_identifier", "window_start"],
             set_={"request_count": RateLimit.request_count + amount, "updated_at": func.now()},
         ).returning(RateLimit.request_count)
         with db.engine.begin() as connection:
+            # Losing the last counts in a crash of the server is no harm, so nobody waits for its disk.
+            connection.execute(text("SET LOCAL synchronous_commit = off"))
             return connection.execute(counted).scalar_one()
 
     def get(self, key: str) -> int:
@@ -147,11 +160,10 @@ limiter = Limiter(key_func=address, strategy="fixed-window", headers_enabled=Tru
 
 
 def failed_sign_ins(view: View) -> View:
-    """At most 10 failures in 15 minutes for one account from one address, 50 for either alone.
+    """Allow 10 failures in 15 minutes for one account from one address, and 50 for either alone.
 
-    Counted together for pages and programs. Only failures count, so a shift that signs in at once is not
-    turned away; and that an account is closed to everybody takes five addresses, so nobody locks a
-    colleague out by mistake.
+    Pages and programs are counted together. Only failures count, so a shift that signs in at once is not turned
+    away; and it takes five addresses to close an account to everybody, so nobody locks a colleague out by mistake.
     """
     for name, most, key in (
         ("address", 50, address),
@@ -163,22 +175,61 @@ def failed_sign_ins(view: View) -> View:
             scope=f"sign-in by {name}",
             key_func=key,
             exempt_when=lambda: request.method != "POST",
-            deduct_when=_failed,
         )
         view = cast(View, limited(view))
-    return view
+    return _reserving(view, _failed)
 
 
 def registrations(view: View) -> View:
-    """At most 100 in an hour from one address, those counted that tell that an e-mail is taken."""
-    limited = limiter.limit("100 per hour", methods=["POST"], deduct_when=_registered_or_told)
-    return cast(View, limited(view))
+    """Allow 100 registrations in an hour from one address, those counted that tell that an e-mail is taken."""
+    limited = limiter.limit("100 per hour", methods=["POST"])
+    return _reserving(cast(View, limited(view)), _registered_or_told)
+
+
+def _reserving(view: View, counts: Counts) -> View:
+    """Note for `_settle` when an attempt on this view counts."""
+
+    @wraps(view)
+    def noting(*args: Any, **kwargs: Any) -> Any:
+        g.attempt = (counts, time.time())
+        return view(*args, **kwargs)
+
+    return cast(View, noting)
+
+
+def _settle(response: Response) -> Response:
+    """Give back what this request reserved, unless it was looked at and counts."""
+    if "attempt" not in g:
+        return response
+    counts, reserved_at = g.pop("attempt")
+    # The view is done with its connection: many requests at once must not wait for a second one each.
+    db.session.close()
+    reserved = limiter.current_limits
+    if counts(response) and not any(limit.breached for limit in reserved):
+        return response
+    storage = limiter.limiter.storage
+    try:
+        for limit in reserved:
+            _give_back(storage, limit, reserved_at)
+    except storage.base_exceptions as error:
+        # The answer stands; what was reserved stays counted until its window ends.
+        log.warning("attempt_not_given_back", kind=type(error).__name__)
+    return response
+
+
+def _give_back(storage: Storage, reserved: RequestLimit, reserved_at: float) -> None:
+    """Take one from the count, where the window in which it was reserved is still in force."""
+    seconds = reserved.limit.get_expiry()
+    began = storage.get_expiry(reserved.key) - seconds
+    if began <= reserved_at + REDIS_ROUNDS and storage.get(reserved.key) > 0:
+        storage.incr(reserved.key, seconds, -1)
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Choose the storage and bind the limiter."""
+    """Choose the storage and bind the limiter; what is given back is so before the headers tell what is left."""
     app.config["RATELIMIT_STORAGE_URI"] = settings.redis_url or "areamedica-postgresql://"
     app.config["RATELIMIT_IN_MEMORY_FALLBACK_ENABLED"] = settings.redis_url is not None
     if settings.redis_url:
         app.config["RATELIMIT_STORAGE_OPTIONS"] = {"socket_connect_timeout": 1, "socket_timeout": 1}
     limiter.init_app(app)
+    app.after_request(_settle)
