@@ -26,7 +26,7 @@ from webapp.accounts.queries import UserFilter, UserPage
 from webapp.kernel.database import db
 from webapp.kernel.errors import Conflict, Invalid
 from webapp.kernel.i18n import gettext as _
-from webapp.kernel.permissions import Permission, Role
+from webapp.kernel.permissions import ROLE_PERMISSIONS, Permission, Role
 from webapp.web.guard import actor, requires
 from webapp.web.htmx import page_or_part
 
@@ -120,22 +120,35 @@ def _user_page(user_id: uuid.UUID, status: int = 200, **refused: Refusable) -> R
         last_seen=queries.last_seen(user.id),
         keys=queries.keys_of(user.id),
         events=queries.events_of(user.id),
+        role_effects=_role_effects(user),
         wording=wording,
         forms={name: refused.get(name) or make() for name, make in forms.items()},
     )
     return body, status
 
 
+def _role_effects(user: User) -> list[tuple[str, str]]:
+    """What the user would gain and lose by the permissions of each role."""
+    unchanged = _("No cambia sus permisos.")
+    return [
+        (str(words), wording.exchange(user.permissions, ROLE_PERMISSIONS[role]) or unchanged)
+        for role, words in wording.ROLES.items()
+    ]
+
+
 def _changed(
     user_id: uuid.UUID, name: str, form: Refusable, wanted: Callable[[], UserChanges]
 ) -> ResponseReturnValue:
+    before = queries.find_user(user_id).permissions
+    saved: list[User] = []
     status = _tried(
         form,
-        lambda: changes.change_user(actor=actor(), user_id=user_id, changes=wanted()),
+        lambda: saved.append(changes.change_user(actor=actor(), user_id=user_id, changes=wanted())),
     )
-    if status != 200:
+    if not saved:
         return _user_page(user_id, status, **{name: form})
-    flash(_("Los cambios quedaron guardados."), "success")
+    exchange = wording.exchange(before, saved[0].permissions)
+    flash(f"{_('Los cambios quedaron guardados.')} {exchange}".strip(), "success")
     return redirect(url_for(".show_user", user_id=user_id), code=303)
 
 

@@ -12,9 +12,9 @@ from sqlalchemy import or_, update
 from sqlalchemy.exc import IntegrityError
 
 from webapp.accounts import queries, trail
+from webapp.accounts.actions import AccountAction
 from webapp.accounts.models import ApiKey, User
 from webapp.accounts.queries import KeyHolder, hash_token
-from webapp.accounts.trail import AccountAction
 from webapp.kernel import clock
 from webapp.kernel.database import db
 from webapp.kernel.errors import Conflict, Invalid, NotFound

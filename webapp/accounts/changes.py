@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from webapp.accounts import passwords, queries, service, trail
+from webapp.accounts.actions import AccountAction
 from webapp.accounts.models import User, UserPermission
-from webapp.accounts.trail import AccountAction
 from webapp.kernel import clock
 from webapp.kernel.database import db
 from webapp.kernel.errors import Conflict, Invalid

@@ -14,9 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
 from webapp.accounts import passwords, queries, trail
+from webapp.accounts.actions import AccountAction
 from webapp.accounts.models import RefreshToken, User, UserPermission, UserSession
 from webapp.accounts.queries import SignedInUser, hash_token
-from webapp.accounts.trail import AccountAction
 from webapp.kernel import clock
 from webapp.kernel.database import db
 from webapp.kernel.errors import Conflict, Invalid, NotSignedIn

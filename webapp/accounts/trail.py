@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from enum import StrEnum
 from typing import Any
 
+from webapp.accounts.actions import AccountAction
 from webapp.accounts.models import AccountEvent
 from webapp.kernel.database import db
 from webapp.kernel.permissions import Actor
-
-
-class AccountAction(StrEnum):
-    """What can happen to a user."""
-
-    CREATED = "CREATED"
-    CHANGED = "CHANGED"
-    KEY_CREATED = "KEY_CREATED"
-    KEY_REVOKED = "KEY_REVOKED"
-    TOKEN_REUSED = "TOKEN_REUSED"  # noqa: S105
 
 
 def record(
@@ -26,5 +16,10 @@ def record(
 ) -> None:
     """Add an event to the current unit of work; `changes` must hold nothing secret."""
     db.session.add(
-        AccountEvent(user_id=user_id, actor_id=actor.id, action=action.value, changes=changes)
+        AccountEvent(
+            user_id=user_id,
+            actor_id=actor.id,
+            action=action.value,
+            changes=changes,
+        )
     )

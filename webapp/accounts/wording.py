@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from webapp.accounts.actions import AccountAction
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.i18n import lazy_gettext as _l
 from webapp.kernel.permissions import Permission, Role
@@ -23,10 +24,11 @@ PERMISSIONS: Mapping[Permission, Any] = {
     Permission.TRANSACTION_REVIEW: _l("Decidir pagos por revisar"),
     Permission.TRANSACTION_DELETE: _l("Eliminar pagos"),
     Permission.REPORT_READ: _l("Ver reportes"),
+    Permission.WEBHOOK_MANAGE: _l("Recibir avisos de los pagos en otro programa (webhooks)"),
     Permission.ADMIN_ACCESS: _l("Administrar usuarios y llaves"),
 }
 
-_CHANGED = {
+_FIELDS = {
     "full_name": _l("nombre"),
     "role": _l("rol"),
     "permissions": _l("permisos"),
@@ -34,23 +36,46 @@ _CHANGED = {
 }
 
 
-def permissions(names: list[str]) -> str:
+ACTIONS: Mapping[AccountAction, Any] = {
+    AccountAction.CREATED: _l("Usuario creado"),
+    AccountAction.CHANGED: _l("Cambió: %(what)s"),
+    AccountAction.KEY_CREATED: _l("Llave creada: %(name)s"),
+    AccountAction.KEY_REVOKED: _l("Llave revocada: %(name)s"),
+    AccountAction.TOKEN_REUSED: _l("Sesión cerrada: su token se usó dos veces"),
+}
+
+
+def permissions(names: Collection[str]) -> str:
     """The permissions with these names, as a list for people."""
     return ", ".join(str(words) for name, words in PERMISSIONS.items() if name.value in names)
 
 
+def exchange(before: Collection[str], after: Collection[str]) -> str:
+    """What somebody gains and loses between two sets of permissions; empty where nothing."""
+    sentences = []
+    if gained := set(after) - set(before):
+        sentences.append(_("Gana: %(permissions)s.", permissions=permissions(gained)))
+    if lost := set(before) - set(after):
+        sentences.append(_("Pierde: %(permissions)s.", permissions=permissions(lost)))
+    return " ".join(sentences)
+
+
 def happened(action: str, changes: Mapping[str, Any]) -> str:
     """One event of a user's trail, in a sentence."""
-    name = str(changes.get("name", ""))
-    if action == "CREATED":
-        return _("Usuario creado")
-    if action == "KEY_CREATED":
-        return _("Llave creada: %(name)s", name=name)
-    if action == "KEY_REVOKED":
-        return _("Llave revocada: %(name)s", name=name)
-    if action == "TOKEN_REUSED":
-        return _("Sesión cerrada: su token se usó dos veces")
-    parts = [str(words) for field, words in _CHANGED.items() if field in changes]
+    what = _changed(changes) if action == AccountAction.CHANGED else ""
+    return str(ACTIONS[AccountAction(action)]) % {"name": changes.get("name", ""), "what": what}
+
+
+def _changed(changes: Mapping[str, Any]) -> str:
+    parts = [str(words) for field, words in _FIELDS.items() if field in changes]
     if "is_active" in changes:
         parts.append(_("activado") if changes["is_active"][1] else _("desactivado"))
-    return _("Cambió: %(what)s", what=", ".join(parts))
+    return ", ".join(parts)
+
+
+def exchanged(action: str, changes: Mapping[str, Any]) -> str:
+    """What somebody gained and lost by an event of their trail; empty where nothing."""
+    if action != AccountAction.CHANGED or "permissions" not in changes:
+        return ""
+    before, after = changes["permissions"]
+    return exchange(before, after)
