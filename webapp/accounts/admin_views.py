@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from webapp.accounts import api_keys, changes, queries, service, wording
+from webapp.accounts import api_keys, changes, key_queries, queries, service, wording
 from webapp.accounts.changes import UserChanges
 from webapp.accounts.forms import (
     ActivityForm,
@@ -23,8 +22,9 @@ from webapp.accounts.forms import (
 )
 from webapp.accounts.models import User
 from webapp.accounts.queries import UserFilter, UserPage
+from webapp.kernel.config import Settings
 from webapp.kernel.database import db
-from webapp.kernel.errors import Conflict, Invalid
+from webapp.kernel.errors import Conflict, Forbidden, Invalid
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.permissions import ROLE_PERMISSIONS, Permission, Role
 from webapp.web.guard import actor, requires
@@ -90,7 +90,7 @@ def _tried(form: Refusable, save: Callable[[], object]) -> int:
         return 422
     try:
         save()
-    except (Invalid, Conflict) as refusal:
+    except (Invalid, Conflict, Forbidden) as refusal:
         db.session.rollback()
         form.show(refusal)
         return refusal.status
@@ -105,26 +105,34 @@ def show_user(user_id: uuid.UUID) -> ResponseReturnValue:
 
 
 def _user_page(user_id: uuid.UUID, status: int = 200, **refused: Refusable) -> ResponseReturnValue:
-    user = queries.find_user(user_id)
-    held = sorted(user.permissions)
-    forms: dict[str, Any] = {
-        "details": lambda: DetailsForm(None, full_name=user.full_name, role=user.role),
-        "permissions": lambda: PermissionsForm(None, permissions=held),
-        "password": lambda: PasswordForm(None),
-        "activity": lambda: ActivityForm(None),
-        "key": lambda: KeyForm(None, permissions=held),
-    }
+    user, may_review = queries.find_user(user_id), _keys_may_review()
     body = render_template(
         "accounts/user.html",
         user=user,
         last_seen=queries.last_seen(user.id),
-        keys=queries.keys_of(user.id),
+        keys=key_queries.listed_keys_of(user.id, may_review=may_review),
+        depending=key_queries.keys_depending_on(user.id),
         events=queries.events_of(user.id),
+        may_review=may_review,
         role_effects=_role_effects(user),
         wording=wording,
-        forms={name: refused.get(name) or make() for name, make in forms.items()},
+        forms={name: refused.get(name) or make() for name, make in _forms(user).items()},
     )
     return body, status
+
+
+def _forms(user: User) -> dict[str, Callable[[], Refusable]]:
+    """The forms of a user's page, each filled with how the user stands."""
+    for_keys = user.permissions & actor().permissions
+    if not _keys_may_review():
+        for_keys -= api_keys.REVIEWING
+    return {
+        "details": lambda: DetailsForm(None, full_name=user.full_name, role=user.role),
+        "permissions": lambda: PermissionsForm(None, permissions=sorted(user.permissions)),
+        "password": lambda: PasswordForm(None),
+        "activity": lambda: ActivityForm(None),
+        "key": lambda: KeyForm(None, permissions=sorted(for_keys)),
+    }
 
 
 def _role_effects(user: User) -> list[tuple[str, str]]:
@@ -136,11 +144,18 @@ def _role_effects(user: User) -> list[tuple[str, str]]:
     ]
 
 
+def _keys_may_review() -> bool:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings.api_keys_may_review
+
+
 def _changed(
     user_id: uuid.UUID, name: str, form: Refusable, wanted: Callable[[], UserChanges]
 ) -> ResponseReturnValue:
+    """Change the user as the form says, and tell what they gained and lost; else show the page again."""
     before = queries.find_user(user_id).permissions
     saved: list[User] = []
+
     status = _tried(
         form,
         lambda: saved.append(changes.change_user(actor=actor(), user_id=user_id, changes=wanted())),
@@ -211,6 +226,7 @@ def _issue(user_id: uuid.UUID, form: KeyForm) -> api_keys.IssuedKey:
         name=form.name.data or "",
         permissions=form.chosen(),
         expires_in_days=int(form.expires_in_days.data),
+        may_review=_keys_may_review(),
     )
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import secrets
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from psycopg2.errors import UniqueViolation
 from sqlalchemy import or_, update
 from sqlalchemy.exc import IntegrityError
 
-from webapp.accounts import queries, trail
+from webapp.accounts import grants, queries, trail
 from webapp.accounts.actions import AccountAction
 from webapp.accounts.models import ApiKey, User
 from webapp.accounts.queries import KeyHolder, hash_token
 from webapp.kernel import clock
 from webapp.kernel.database import db
-from webapp.kernel.errors import Conflict, Invalid, NotFound
+from webapp.kernel.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.i18n import lazy_gettext as _l
 from webapp.kernel.permissions import SYSTEM, Actor, Permission
@@ -26,6 +26,7 @@ MARK = "amp_"
 """How every key begins: it tells a key from a token, and leaked ones can be searched for."""
 DEFAULT_DAYS = 365
 MAX_DAYS = 1095
+REVIEWING = frozenset({Permission.TRANSACTION_REVIEW})
 _TOUCH_EVERY = timedelta(minutes=1)
 
 
@@ -37,8 +38,24 @@ class IssuedKey:
     secret: str
 
 
+class KeyMayNotReview(Forbidden):
+    """Keys decide payments only where the setting API_KEYS_MAY_REVIEW says so."""
+
+    code = "key_may_not_review"
+    sentence = _l(
+        "Las llaves no deciden pagos en esta instalación: API_KEYS_MAY_REVIEW está apagado."
+    )
+
+
+class BeyondOwnKey(Forbidden):
+    """A key that was made with a key would outlive it."""
+
+    code = "beyond_own_key"
+    sentence = _l("Una llave hecha con otra no puede durar más que ella.")
+
+
 class KeyNameTaken(Conflict):
-    """A user's keys in use have different names, or nobody knows which one to revoke."""
+    """Another key in use of the same user has this name, so nobody would know which one to revoke."""
 
     code = "key_name_taken"
     sentence = _l("Este usuario ya tiene una llave vigente con ese nombre.")
@@ -50,22 +67,32 @@ def issue(
     user_id: uuid.UUID,
     name: str,
     permissions: frozenset[Permission] | None = None,
-    expires_in_days: int = DEFAULT_DAYS,
+    expires_in_days: int | None = None,
+    may_review: bool = False,
 ) -> IssuedKey:
-    """Make a key for a user, for the permissions given (default: all that the user has now).
+    """Make a key for a user.
 
-    Raises NotFound, Invalid with sentences by field, KeyNameTaken.
+    `permissions` default to all that the user and the actor may do now, `expires_in_days` to DEFAULT_DAYS; a key
+    made with a key ends with it at the latest. `may_review` as the setting API_KEYS_MAY_REVIEW says. Raises
+    NotFound, Invalid with sentences by field, BeyondOwnPermissions, KeyMayNotReview, BeyondOwnKey, KeyNameTaken.
     """
     _require_administration(actor)
     user = queries.find_user(user_id)
     name = " ".join(name.split())
-    scope = user.permissions if permissions is None else permissions
+    held = grants.held_now(actor)
+    scope = permissions
+    if scope is None:
+        scope = user.permissions & (held if may_review else held - REVIEWING)
     errors = _problems(user, name, scope, expires_in_days)
     if errors:
         raise Invalid(errors=errors)
+    if scope & REVIEWING and not may_review:
+        raise KeyMayNotReview()
+    grants.require_within(held, scope)
     prefix = f"{MARK}{secrets.token_hex(5)}"
     secret = f"{prefix}_{secrets.token_urlsafe(32)}"
     now = clock.now()
+    expires_at = _expiry(actor, now, expires_in_days)
     key = ApiKey(
         id=uuid.uuid4(),
         user_id=user.id,
@@ -74,8 +101,10 @@ def issue(
         key_hash=hash_token(secret),
         permissions=sorted(scope),
         created_by=actor.id,
+        makers=sorted(actor.eyes),
+        made_with=actor.key_id,
         created_at=now,
-        expires_at=now + timedelta(days=expires_in_days),
+        expires_at=expires_at,
     )
     _note(key, actor, AccountAction.KEY_CREATED)
     db.session.add(key)
@@ -92,8 +121,24 @@ def issue(
     return IssuedKey(key=key, secret=secret)
 
 
+def _expiry(actor: Actor, now: datetime, days: int | None) -> datetime:
+    """When a key that the actor makes ends. Raises BeyondOwnKey, NotSignedIn where the actor's own key has ended."""
+    wanted = now + timedelta(days=DEFAULT_DAYS if days is None else days)
+    if actor.key_id is None:
+        return wanted
+    # Locked: that key cannot be revoked now without its revocation finding the new one.
+    own = db.session.get(
+        ApiKey, actor.key_id, with_for_update={"read": True}, populate_existing=True
+    )
+    if own is None or own.revoked_at is not None:
+        raise NotSignedIn(code="invalid_token")
+    if wanted > own.expires_at and days is not None:
+        raise BeyondOwnKey()
+    return min(wanted, own.expires_at)
+
+
 def _problems(
-    user: User, name: str, scope: frozenset[Permission], days: int
+    user: User, name: str, scope: frozenset[Permission], days: int | None
 ) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     if not 1 <= len(name) <= 100 or not name.isprintable():
@@ -103,21 +148,28 @@ def _problems(
     elif scope - user.permissions:
         missing = ", ".join(sorted(scope - user.permissions))
         found["permissions"] = [_("Este usuario no tiene: %(missing)s.", missing=missing)]
-    if not 1 <= days <= MAX_DAYS:
+    if days is not None and not 1 <= days <= MAX_DAYS:
         sentence = _("Debe ser un número de %(least)s a %(most)s.", least=1, most=MAX_DAYS)
         found["expires_in_days"] = [sentence]
     return found
 
 
 def revoke(*, actor: Actor, user_id: uuid.UUID, key_id: uuid.UUID) -> None:
-    """End a key: it opens nothing from now on. Twice is the same as once. Raises NotFound."""
+    """End a key and every key that was made with it: they open nothing from now on.
+
+    Twice is the same as once. Raises NotFound.
+    """
     _require_administration(actor)
     key = db.session.get(ApiKey, key_id, with_for_update=True, populate_existing=True)
     if key is None or key.user_id != user_id:
         raise NotFound()
-    if key.revoked_at is None:
-        key.revoked_at = clock.now()
-        _note(key, actor, AccountAction.KEY_REVOKED)
+    ending = [key]
+    while ending:
+        for one in ending:
+            if one.revoked_at is None:
+                one.revoked_at = clock.now()
+                _note(one, actor, AccountAction.KEY_REVOKED)
+        ending = queries.locked_keys_made_with({one.id for one in ending})
     db.session.commit()
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 
 import click
+from flask import current_app
 from flask.cli import AppGroup
 
 from webapp.accounts import api_keys, queries, service
+from webapp.kernel.config import Settings
 from webapp.kernel.errors import DomainError
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.permissions import SYSTEM, Permission, Role
@@ -45,13 +47,14 @@ def create(email: str, full_name: str, role: str, password_stdin: bool) -> None:
     "permissions",
     multiple=True,
     type=click.Choice([permission.value for permission in Permission]),
-    help="What the key may do; once for each. Default: all that the user may do now.",
+    help="What the key may do; once for each. Default: all that the user may do now and keys may hold.",
 )
 def api_key(email: str, name: str, days: int, permissions: tuple[str, ...]) -> None:
     """Make a key with which a program acts as the user, and print it: once."""
     user = queries.user_by_email(email) if is_storable(email) else None
     if user is None:
         raise click.ClickException(_("No hay ningún usuario con ese correo."))
+    settings: Settings = current_app.config["SETTINGS"]
     try:
         issued = api_keys.issue(
             actor=SYSTEM,
@@ -59,6 +62,7 @@ def api_key(email: str, name: str, days: int, permissions: tuple[str, ...]) -> N
             name=name,
             permissions=frozenset(map(Permission, permissions)) if permissions else None,
             expires_in_days=days,
+            may_review=settings.api_keys_may_review,
         )
     except DomainError as refusal:
         raise _in_words(refusal) from None

@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -151,6 +151,7 @@ class ApiKey(Base):
         CheckConstraint("cardinality(permissions) > 0", name="scope_not_empty"),
         CheckConstraint("expires_at > created_at", name="expires_later"),
         Index("ix_api_keys_user_id", "user_id"),
+        Index("ix_api_keys_made_with", "made_with"),
         Index(
             "uq_api_keys_name_in_use",
             "user_id",
@@ -169,16 +170,23 @@ class ApiKey(Base):
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
     permissions: Mapped[list[str]] = mapped_column(ARRAY(String(100)))
     created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    makers: Mapped[list[uuid.UUID]] = mapped_column(
+        ARRAY(Uuid()), default=list, server_default=text("'{}'")
+    )
+    """Who made it, and who made the key that it was made with; empty for the command line."""
+    made_with: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("api_keys.id"))
+    """The key that made it: it ends with that one."""
     created_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
     expires_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
 
     user: Mapped[User] = relationship(lazy="raise", foreign_keys=[user_id])
+    maker: Mapped[User | None] = relationship(lazy="raise", foreign_keys=[created_by])
 
     @property
     def scope(self) -> frozenset[Permission]:
-        """What the key may do at most; what its user may do now limits it further."""
+        """What the key may do at most; what its user and its makers may do now limits it further."""
         return frozenset(item for item in Permission if item.value in self.permissions)
 
     @property
@@ -197,6 +205,8 @@ class AccountEvent(Base):
     )
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     actor_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    key_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("api_keys.id"))
+    """The key with which the actor acted; none for a sign-in."""
     action: Mapped[str] = mapped_column(String(40))
     changes: Mapped[dict[str, Any]] = mapped_column(
         JSONB, default=dict, server_default=text("'{}'::jsonb")
@@ -204,3 +214,4 @@ class AccountEvent(Base):
     created_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
 
     actor: Mapped[User | None] = relationship(lazy="raise", foreign_keys=[actor_id])
+    key: Mapped[ApiKey | None] = relationship(lazy="raise", foreign_keys=[key_id])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,7 +23,7 @@ from webapp.accounts.models import (
 from webapp.kernel import clock
 from webapp.kernel.database import db
 from webapp.kernel.errors import NotFound
-from webapp.kernel.permissions import Actor, ActorType, Permission, Role
+from webapp.kernel.permissions import Actor, Permission, Role
 
 ACTIVE_WITHIN = timedelta(minutes=15)
 
@@ -230,43 +231,6 @@ def locked_refresh_token(token_hash: str) -> RefreshToken | None:
     )
 
 
-def key_holder(secret: str) -> KeyHolder | None:
-    """As whom this key acts, if it still opens something."""
-    found = db.session.scalar(
-        select(ApiKey)
-        .join(ApiKey.user)
-        .options(
-            contains_eager(ApiKey.user)
-            .selectinload(User.grants)
-            .joinedload(UserPermission.permission)
-        )
-        .where(
-            ApiKey.key_hash == hash_token(secret),
-            ApiKey.revoked_at.is_(None),
-            ApiKey.expires_at > clock.now(),
-            User.is_active,
-            User.deleted_at.is_(None),
-        )
-    )
-    if found is None:
-        return None
-    actor = Actor(
-        id=found.user_id,
-        name=found.user.full_name,
-        permissions=found.scope & found.user.permissions,
-        type=ActorType.EXTERNAL,
-    )
-    return KeyHolder(
-        key_id=found.id,
-        user_id=found.user_id,
-        email=found.user.email,
-        full_name=found.user.full_name,
-        role=found.user.role,
-        actor=actor,
-        last_used_at=found.last_used_at,
-    )
-
-
 def keys_of(user_id: uuid.UUID) -> list[ApiKey]:
     """All keys of a user, the newest first; revoked ones too."""
     return list(
@@ -278,13 +242,26 @@ def keys_of(user_id: uuid.UUID) -> list[ApiKey]:
     )
 
 
+def locked_keys_made_with(key_ids: Collection[uuid.UUID]) -> list[ApiKey]:
+    """The keys that were made with these, locked until the unit of work ends."""
+    return list(
+        db.session.scalars(
+            select(ApiKey)
+            .where(ApiKey.made_with.in_(key_ids))
+            .order_by(ApiKey.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
 def events_of(user_id: uuid.UUID, *, most: int = 50) -> list[AccountEvent]:
     """What happened to a user and who did it, the newest first."""
     return list(
         db.session.scalars(
             select(AccountEvent)
             .where(AccountEvent.user_id == user_id)
-            .options(joinedload(AccountEvent.actor))
+            .options(joinedload(AccountEvent.actor), joinedload(AccountEvent.key))
             .order_by(AccountEvent.created_at.desc(), AccountEvent.id)
             .limit(most)
         )
@@ -307,7 +284,20 @@ def lock_administration() -> None:
 
 def is_administrator(user_id: uuid.UUID) -> bool:
     """Is this an active user who holds `admin:access`?"""
-    return bool(db.session.scalar(select(exists(_administrators().where(User.id == user_id)))))
+    return Permission.ADMIN_ACCESS in permissions_now({user_id})
+
+
+def permissions_now(user_ids: Collection[uuid.UUID]) -> frozenset[Permission]:
+    """What each of these users may do at this moment; nothing where one of them is not active."""
+    holders = (
+        select(PermissionRow.name)
+        .join(UserPermission, UserPermission.permission_id == PermissionRow.id)
+        .join(User, User.id == UserPermission.user_id)
+        .where(User.id.in_(user_ids), User.is_active, User.deleted_at.is_(None))
+        .group_by(PermissionRow.name)
+        .having(func.count() == len(user_ids))
+    )
+    return frozenset(map(Permission, db.session.scalars(holders)))
 
 
 def has_other_administrator(user_id: uuid.UUID) -> bool:

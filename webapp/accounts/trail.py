@@ -19,6 +19,7 @@ def record(
         AccountEvent(
             user_id=user_id,
             actor_id=actor.id,
+            key_id=actor.key_id,
             action=action.value,
             changes=changes,
         )

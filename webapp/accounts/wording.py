@@ -60,6 +60,18 @@ def exchange(before: Collection[str], after: Collection[str]) -> str:
     return " ".join(sentences)
 
 
+def idle(idle_permissions: Collection[Permission], *, may_review: bool) -> str:
+    """What a key was made for and may not do now, and why; empty where it may do everything."""
+    if not idle_permissions:
+        return ""
+    sentences = [_("Sin efecto ahora: %(permissions)s.", permissions=permissions(idle_permissions))]
+    if Permission.TRANSACTION_REVIEW in idle_permissions and not may_review:
+        sentences.append(_("Las llaves no deciden pagos: API_KEYS_MAY_REVIEW está apagado."))
+    if may_review or set(idle_permissions) - {Permission.TRANSACTION_REVIEW}:
+        sentences.append(_("Una llave no puede más que su usuario ni que quien la creó."))
+    return " ".join(sentences)
+
+
 def happened(action: str, changes: Mapping[str, Any]) -> str:
     """One event of a user's trail, in a sentence."""
     what = _changed(changes) if action == AccountAction.CHANGED else ""

@@ -14,7 +14,7 @@ import jwt
 from flask import current_app, g, request
 from flask.typing import ResponseReturnValue
 
-from webapp.accounts import api_keys, queries, service
+from webapp.accounts import api_keys, key_queries, queries, service
 from webapp.accounts.queries import KeyHolder, SignedInUser
 from webapp.kernel import clock
 from webapp.kernel.config import Settings
@@ -101,7 +101,7 @@ class ApiGate:
         if scheme.lower() != "bearer" or not token:
             return None
         if token.startswith(api_keys.MARK):
-            return queries.key_holder(token)
+            return key_queries.key_holder(token, may_review=_settings().api_keys_may_review)
         try:
             claims = read(token)
             signed_in = queries.open_session(uuid.UUID(str(claims["sid"])))

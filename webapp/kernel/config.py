@@ -104,6 +104,7 @@ class Settings(BaseModel):
     algorithm: Literal["HS256"] = "HS256"
     access_token_expire_minutes: int = Field(30, ge=1, le=1440)
     registration: Literal["approval", "open", "closed"] = "approval"
+    api_keys_may_review: bool = False
     registration_role: Literal["cashier", "supervisor", "integrator", "admin"] = "cashier"
     rate_limit_requests: int = Field(5000, ge=1)
     rate_limit_period: int = Field(3600, ge=1)

@@ -59,12 +59,21 @@ class ActorType(StrEnum):
 
 @dataclass(frozen=True)
 class Actor:
-    """Whoever acts: what services need to know of a user, and nothing of the web."""
+    """Who acts: what services need to know of a user, and nothing of the web."""
 
     id: UUID | None
     name: str
     permissions: frozenset[Permission]
     type: ActorType = ActorType.USER
+    key_id: UUID | None = None
+    """The key with which a program acts as the user; None for a sign-in."""
+    key_makers: frozenset[UUID] = frozenset()
+    """The people who made that key, or the key that it was made with."""
+
+    @property
+    def eyes(self) -> frozenset[UUID]:
+        """The people who count as having done what this actor does: the user, and who made the key."""
+        return self.key_makers | ({self.id} if self.id else frozenset())
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions

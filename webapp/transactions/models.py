@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -25,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from webapp.accounts.models import User
+from webapp.accounts.models import ApiKey, User
 from webapp.banking.gateway import BankType, Claim, TransactionType
 from webapp.kernel import clock
 from webapp.kernel.database import Base
@@ -184,6 +185,17 @@ class Transaction(Base):
         editors = self.edited_by | {str(user_id)}
         self.metadata_ = {**self.metadata_, "edited_by": sorted(editors)}
 
+    @property
+    def key_makers(self) -> set[str]:
+        """The ids of the people who made the keys with which it was logged or corrected."""
+        return set(self.metadata_.get("key_makers", []))
+
+    def remember_key_makers(self, makers: Iterable[uuid.UUID]) -> None:
+        """Add the makers of the key with which it is logged or corrected to `key_makers`."""
+        together = self.key_makers | {str(maker) for maker in makers}
+        if together:
+            self.metadata_ = {**self.metadata_, "key_makers": sorted(together)}
+
     def as_claim(self) -> Claim:
         """What the bank is asked about."""
         return Claim(
@@ -226,6 +238,8 @@ class TransactionEvent(Base):
         String(20), default=ActorType.USER.value, server_default="USER"
     )
     actor_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    key_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("api_keys.id"))
+    """The key with which the actor acted; none for a sign-in."""
     metadata_: Mapped[dict[str, Any]] = mapped_column(
         "metadata", JSONB, default=dict, server_default=text("'{}'")
     )
@@ -235,3 +249,4 @@ class TransactionEvent(Base):
 
     transaction: Mapped[Transaction] = relationship(lazy="raise", back_populates="events")
     actor: Mapped[User | None] = relationship(lazy="raise")
+    key: Mapped[ApiKey | None] = relationship(lazy="raise")

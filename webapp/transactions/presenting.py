@@ -233,6 +233,8 @@ def _title(event: TransactionEvent) -> str:
 
 
 def _who(event: TransactionEvent) -> str:
+    if event.actor is not None and event.key is not None:
+        return _("%(who)s, con la llave «%(key)s»", who=event.actor.full_name, key=event.key.name)
     if event.actor is not None:
         return event.actor.full_name
     return _("Sistema") if event.actor_type == ActorType.SYSTEM else _("Integración")

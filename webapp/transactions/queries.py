@@ -244,7 +244,7 @@ def events_of(row_id: uuid.UUID) -> list[TransactionEvent]:
             select(TransactionEvent)
             .where(TransactionEvent.transaction_id == row_id)
             .order_by(TransactionEvent.position)
-            .options(joinedload(TransactionEvent.actor))
+            .options(joinedload(TransactionEvent.actor), joinedload(TransactionEvent.key))
         )
     )
 

@@ -80,6 +80,15 @@ def why_not_decide(actor: Actor, transaction: Transaction) -> str | None:
         return _("Usted registró este pago: debe decidirlo otra persona.")
     if str(actor.id) in transaction.edited_by:
         return _("Usted corrigió este pago: debe decidirlo otra persona.")
+    declared_by = {str(transaction.created_by), *transaction.edited_by, *transaction.key_makers}
+    if {str(maker) for maker in actor.key_makers} & declared_by:
+        return _(
+            "Quien creó esta llave registró o corrigió este pago: debe decidirlo otra persona."
+        )
+    if str(actor.id) in transaction.key_makers:
+        return _(
+            "Este pago se registró o corrigió con una llave que usted creó: debe decidirlo otra persona."
+        )
     return None
 
 

@@ -149,6 +149,7 @@ def _new(
         version=1,
         metadata_={"submission": content},
     )
+    transaction.remember_key_makers(actor.key_makers)
     _declare(transaction, details)
     return transaction
 
@@ -207,6 +208,7 @@ def correct(
     _declare_again(transaction, details, ask_again=ask_again)
     transaction.receiving_account = transaction.receiving_account or receiving_account
     transaction.remember_editor(actor.id)
+    transaction.remember_key_makers(actor.key_makers)
     transaction.updated_by = actor.id
     if ask_again and allows(Cause.CORRECTION, transaction.status, Status.IN_PROGRESS):
         move(transaction, Status.IN_PROGRESS, Cause.CORRECTION, actor, None, changes=changes)

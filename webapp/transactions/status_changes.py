@@ -66,6 +66,7 @@ def event(
             reason=reason,
             actor_type=actor.type.value,
             actor_id=actor.id,
+            key_id=actor.key_id,
             metadata_=about,
             created_at=clock.now(),
         )

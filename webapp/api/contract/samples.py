@@ -103,6 +103,8 @@ EVENTS: Sample = {
             "reason": None,
             "actor_type": "USER",
             "actor_id": "c56a4180-65aa-42ec-a945-5fd21dec0538",
+            "key_id": None,
+            "key_name": None,
             "metadata": {},
             "created_at": "2026-11-24T13:05:11.402913Z",
         }
@@ -149,6 +151,7 @@ KEY: Sample = {
     "name": "HIS, servidor 2",
     "prefix": "amp_4f8a1c2e9b",
     "permissions": ["transaction:create", "transaction:read"],
+    "permissions_in_force": ["transaction:create", "transaction:read"],
     "expires_at": "2027-11-24T13:05:11.402913Z",
     "last_used_at": None,
     "revoked_at": None,

@@ -321,6 +321,8 @@ class StatusOut(BaseModel):
 class EventOut(BaseModel):
     """One event, with the column names of ERD 4.1."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     id: Id
     transaction_id: Id
     old_status: Status | None
@@ -328,6 +330,9 @@ class EventOut(BaseModel):
     reason: str | None
     actor_type: Literal["USER", "SYSTEM", "EXTERNAL"]
     actor_id: Id | None
+    key_id: Id | None
+    """The key with which the actor acted; none for a sign-in."""
+    key_name: str | None
     metadata: dict[str, Any]
     created_at: datetime
 
@@ -341,6 +346,8 @@ class EventOut(BaseModel):
             reason=event.reason,
             actor_type=event.actor_type,  # type: ignore[arg-type]
             actor_id=str(event.actor_id) if event.actor_id else None,
+            key_id=str(event.key_id) if event.key_id else None,
+            key_name=event.key.name if event.key else None,
             metadata=event.metadata_,
             created_at=event.created_at,
         )

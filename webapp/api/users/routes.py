@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 
-from flask import Response, url_for
+from flask import Response, current_app, url_for
 from flask.typing import ResponseReturnValue
 
-from webapp.accounts import api_keys, changes, queries, service
+from webapp.accounts import api_keys, changes, key_queries, queries, service
 from webapp.accounts.changes import UserChanges
 from webapp.accounts.models import User
 from webapp.api import paging, request_bodies
@@ -15,6 +15,7 @@ from webapp.api.blueprint import bp
 from webapp.api.contract.operation import operation
 from webapp.api.responses import json_response
 from webapp.api.users import schemas
+from webapp.kernel.config import Settings
 from webapp.kernel.errors import FieldProblem, Invalid
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.permissions import Permission
@@ -23,10 +24,19 @@ from webapp.web.guard import actor, requires
 
 ADMINISTRATION = ("own_administration", "last_administrator", "not_administrator")
 """Codes of refusals that keep somebody who can administer."""
+GRANTING = ("forbidden", "beyond_own_permissions")
+"""Codes of refusals that keep everybody from giving what they lack."""
+KEYING = (*GRANTING, "beyond_own_key", "key_may_not_review")
+"""Codes of refusals that keep keys within what their makers may do."""
 
 
 def _one(user: User, status: int = 200) -> Response:
     return json_response(schemas.UserDetailOut.of(user, queries.last_seen(user.id)), status)
+
+
+def _keys_may_review() -> bool:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings.api_keys_may_review
 
 
 @bp.get("/users", strict_slashes=False)
@@ -149,7 +159,8 @@ def deactivate_user(user_id: uuid.UUID) -> ResponseReturnValue:
 def list_keys(user_id: uuid.UUID) -> ResponseReturnValue:
     """The keys of a user, without the keys themselves."""
     user = queries.find_user(user_id)
-    items = [schemas.KeyOut.of(key) for key in queries.keys_of(user.id)]
+    listed = key_queries.listed_keys_of(user.id, may_review=_keys_may_review())
+    items = [schemas.KeyOut.of(one.key, one.in_force) for one in listed]
     return json_response(schemas.KeyList(items=items))
 
 
@@ -162,7 +173,7 @@ def list_keys(user_id: uuid.UUID) -> ResponseReturnValue:
     body=schemas.CreateKey,
     idempotent=True,
     shows_secret=True,
-    codes={409: ("key_name_taken",)},
+    codes={403: KEYING, 409: ("key_name_taken",)},
     answers={201: schemas.NewKeyOut},
 )
 def create_key(user_id: uuid.UUID) -> ResponseReturnValue:
@@ -173,7 +184,10 @@ def create_key(user_id: uuid.UUID) -> ResponseReturnValue:
         user_id=user_id,
         name=given.name,
         permissions=None if given.permissions is None else frozenset(given.permissions),
-        expires_in_days=given.expires_in_days,
+        expires_in_days=given.expires_in_days
+        if "expires_in_days" in given.model_fields_set
+        else None,
+        may_review=_keys_may_review(),
     )
     return json_response(schemas.NewKeyOut.showing(issued.key, issued.secret), 201)
 

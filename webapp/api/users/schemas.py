@@ -72,7 +72,7 @@ class ChangeUser(Body):
 
 
 class CreateKey(Body):
-    """A key to make; without `permissions` its scope is all that the user may do now."""
+    """A key to make; without `permissions` its scope is all that its user and its maker may do now."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [samples.WANTED_KEY]})
 
@@ -150,7 +150,9 @@ class KeyOut(BaseModel):
     prefix: str
     """How the key begins."""
     permissions: list[Permission]
-    """What the key may do at most; what its user may do now limits it further."""
+    """What the key may do at most."""
+    permissions_in_force: list[Permission]
+    """What it may do now: no more than its user and whoever made it; `transaction:review` by setting only."""
     expires_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
@@ -158,12 +160,13 @@ class KeyOut(BaseModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, key: ApiKey) -> KeyOut:
+    def of(cls, key: ApiKey, in_force: frozenset[Permission]) -> KeyOut:
         return cls(
             id=str(key.id),
             name=key.name,
             prefix=key.prefix,
             permissions=sorted(key.scope),
+            permissions_in_force=sorted(in_force),
             expires_at=key.expires_at,
             last_used_at=key.last_used_at,
             revoked_at=key.revoked_at,
@@ -182,7 +185,8 @@ class NewKeyOut(KeyOut):
 
     @classmethod
     def showing(cls, key: ApiKey, secret: str) -> NewKeyOut:
-        return cls(**KeyOut.of(key).model_dump(), key=secret)
+        # All of it is in force: no key is made that may do more than its user or its maker.
+        return cls(**KeyOut.of(key, key.scope).model_dump(), key=secret)
 
 
 class KeyList(BaseModel):
