@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.accounts import api_keys, changes, key_queries, queries, service, wording
-from webapp.accounts.changes import UserChanges
+from webapp.accounts.changes import StaleUser, UserChanges
 from webapp.accounts.forms import (
     ActivityForm,
+    ChangeForm,
     DetailsForm,
     KeyForm,
     NewUserForm,
@@ -90,6 +92,8 @@ def _tried(form: Refusable, save: Callable[[], object]) -> int:
         return 422
     try:
         save()
+    except StaleUser:
+        raise
     except (Invalid, Conflict, Forbidden) as refusal:
         db.session.rollback()
         form.show(refusal)
@@ -115,6 +119,7 @@ def _user_page(user_id: uuid.UUID, status: int = 200, **refused: Refusable) -> R
         events=queries.events_of(user.id),
         may_review=may_review,
         role_effects=_role_effects(user),
+        lacking=frozenset(Permission) - actor().permissions,
         wording=wording,
         forms={name: refused.get(name) or make() for name, make in _forms(user).items()},
     )
@@ -123,14 +128,17 @@ def _user_page(user_id: uuid.UUID, status: int = 200, **refused: Refusable) -> R
 
 def _forms(user: User) -> dict[str, Callable[[], Refusable]]:
     """The forms of a user's page, each filled with how the user stands."""
+    stands: dict[str, Any] = {"version": user.version}
     for_keys = user.permissions & actor().permissions
     if not _keys_may_review():
         for_keys -= api_keys.REVIEWING
     return {
-        "details": lambda: DetailsForm(None, full_name=user.full_name, role=user.role),
-        "permissions": lambda: PermissionsForm(None, permissions=sorted(user.permissions)),
-        "password": lambda: PasswordForm(None),
-        "activity": lambda: ActivityForm(None),
+        "details": lambda: DetailsForm(None, full_name=user.full_name, role=user.role, **stands),
+        "permissions": lambda: PermissionsForm(
+            None, permissions=sorted(user.permissions), **stands
+        ),
+        "password": lambda: PasswordForm(None, **stands),
+        "activity": lambda: ActivityForm(None, **stands),
         "key": lambda: KeyForm(None, permissions=sorted(for_keys)),
     }
 
@@ -150,20 +158,33 @@ def _keys_may_review() -> bool:
 
 
 def _changed(
-    user_id: uuid.UUID, name: str, form: Refusable, wanted: Callable[[], UserChanges]
+    user_id: uuid.UUID, name: str, form: ChangeForm, wanted: Callable[[], UserChanges]
 ) -> ResponseReturnValue:
     """Change the user as the form says, and tell what they gained and lost; else show the page again."""
     before = queries.find_user(user_id).permissions
     saved: list[User] = []
 
-    status = _tried(
-        form,
-        lambda: saved.append(changes.change_user(actor=actor(), user_id=user_id, changes=wanted())),
-    )
+    def save() -> None:
+        versions = {form.version.data or ""}
+        saved.append(
+            changes.change_user(actor=actor(), user_id=user_id, changes=wanted(), versions=versions)
+        )
+
+    try:
+        status = _tried(form, save)
+    except StaleUser as refusal:
+        db.session.rollback()
+        # How the user stands now, not what was typed: the next click must not bring back what was taken away.
+        fresh = _forms(queries.find_user(user_id))[name]()
+        fresh.show(refusal)
+        return _user_page(user_id, refusal.status, **{name: fresh})
     if not saved:
         return _user_page(user_id, status, **{name: form})
-    exchange = wording.exchange(before, saved[0].permissions)
-    flash(f"{_('Los cambios quedaron guardados.')} {exchange}".strip(), "success")
+    sentences = [
+        _("Los cambios quedaron guardados."),
+        wording.exchange(before, saved[0].permissions),
+    ]
+    flash(" ".join(filter(None, sentences)), "success")
     return redirect(url_for(".show_user", user_id=user_id), code=303)
 
 

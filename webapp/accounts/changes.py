@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
-from webapp.accounts import passwords, queries, service, trail
+from webapp.accounts import grants, passwords, queries, service, trail
 from webapp.accounts.actions import AccountAction
 from webapp.accounts.models import User, UserPermission
 from webapp.kernel import clock
@@ -47,17 +48,33 @@ class LastAdministrator(Conflict):
 
 
 class NoLongerAdministrator(Conflict):
-    """Whoever asks lost their own administration a moment ago."""
+    """The actor lost their own administration a moment ago."""
 
     code = "not_administrator"
     sentence = _l("Su usuario dejó de administrar mientras pedía este cambio, y no se guardó nada.")
 
 
-def change_user(*, actor: Actor, user_id: uuid.UUID, changes: UserChanges) -> User:
+class StaleUser(Conflict):
+    """Somebody else changed the user since they were read."""
+
+    code = "stale_version"
+    sentence = _l(
+        "Este usuario cambió después de que usted abrió la página, y no se guardó nada. Abajo está "
+        "como quedó."
+    )
+
+
+def change_user(
+    *,
+    actor: Actor,
+    user_id: uuid.UUID,
+    changes: UserChanges,
+    versions: Set[str] | None = None,
+) -> User:
     """Change a user; a new password, role, permission or activity ends all their sessions at once.
 
-    Raises NotFound, Invalid with sentences by field, and Conflict where an administrator would
-    lose their own administration or the last one would go.
+    `versions` are those of `User.version` that the change was decided on (default: any). Raises NotFound,
+    Invalid with sentences by field, StaleUser, BeyondOwnPermissions, and Conflict where an administrator would lose their own administration or the last one would go.
     """
     actor.require(Permission.ADMIN_ACCESS)
     name = None if changes.full_name is None else " ".join(changes.full_name.split())
@@ -68,7 +85,11 @@ def change_user(*, actor: Actor, user_id: uuid.UUID, changes: UserChanges) -> Us
     new_hash = None if changes.password is None else passwords.hash_password(changes.password)
     queries.lock_administration()
     user = queries.locked_user(user_id)
-    _require_administration_remains(actor, user, changes)
+    if versions is not None and user.version not in versions:
+        raise StaleUser()
+    held = grants.held_now(actor)
+    _require_administration_remains(actor, user, changes, held)
+    _require_may_give(user, changes, held)
     noted = _apply(user, changes, name, new_hash, actor)
     if noted:
         user.updated_at = clock.now()
@@ -85,7 +106,16 @@ def _wanted_permissions(user: User, changes: UserChanges) -> frozenset[Permissio
     return user.permissions if changes.role is None else ROLE_PERMISSIONS[changes.role]
 
 
-def _require_administration_remains(actor: Actor, user: User, changes: UserChanges) -> None:
+def _require_may_give(user: User, changes: UserChanges, held: Set[Permission]) -> None:
+    wanted = _wanted_permissions(user, changes)
+    # To choose somebody's password, or to let them in again, is to give all that they hold.
+    opens = changes.password is not None or (changes.is_active is True and not user.is_active)
+    grants.require_within(held, wanted if opens else wanted - user.permissions)
+
+
+def _require_administration_remains(
+    actor: Actor, user: User, changes: UserChanges, held: Set[Permission]
+) -> None:
     administers = user.is_active and Permission.ADMIN_ACCESS in user.permissions
     stays_active = user.is_active if changes.is_active is None else changes.is_active
     permitted = Permission.ADMIN_ACCESS in _wanted_permissions(user, changes)
@@ -96,7 +126,7 @@ def _require_administration_remains(actor: Actor, user: User, changes: UserChang
         raise OwnAdministration()
     if loses and not queries.has_other_administrator(user.id):
         raise LastAdministrator()
-    if actor.id is not None and not queries.is_administrator(actor.id):
+    if Permission.ADMIN_ACCESS not in held:
         raise NoLongerAdministrator()
 
 

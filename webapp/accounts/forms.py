@@ -151,7 +151,13 @@ class NewUserForm(Refusable):
     password = _password()
 
 
-class DetailsForm(Refusable):
+class ChangeForm(Refusable):
+    """A change of a user, decided on the version of them that the page showed."""
+
+    version = HiddenField()
+
+
+class DetailsForm(ChangeForm):
     """Name and role."""
 
     full_name = _name()
@@ -160,8 +166,8 @@ class DetailsForm(Refusable):
     )
 
 
-class PermissionsForm(Refusable):
-    """What the user may do."""
+class PermissionChoice(Refusable):
+    """Any of the permissions."""
 
     permissions = Checkboxes(_l("Permisos"), choices=_permissions)
 
@@ -170,19 +176,23 @@ class PermissionsForm(Refusable):
         return frozenset(Permission(name) for name in self.permissions.data or [])
 
 
-class PasswordForm(Refusable):
+class PermissionsForm(PermissionChoice, ChangeForm):
+    """What the user may do."""
+
+
+class PasswordForm(ChangeForm):
     """A new password for somebody."""
 
     password = _password()
 
 
-class ActivityForm(Refusable):
+class ActivityForm(ChangeForm):
     """Active or not: the button that was pressed says which."""
 
     is_active = HiddenField()
 
 
-class KeyForm(PermissionsForm):
+class KeyForm(PermissionChoice):
     """A key for a program."""
 
     name = StringField(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from datetime import datetime
 from typing import Any
@@ -53,6 +54,16 @@ class User(Base):
     def permissions(self) -> frozenset[Permission]:
         """What the user may do; needs `grants` loaded."""
         return frozenset(Permission(grant.permission.name) for grant in self.grants)
+
+    @property
+    def version(self) -> str:
+        """What tells two states of a user apart: the moment of the last change, and a digest of all that can change.
+
+        Of the same form as the other ETags of the API; needs `grants` loaded.
+        """
+        state = [self.full_name, self.role, str(self.is_active), *sorted(self.permissions)]
+        digest = hashlib.sha256("\x00".join(state).encode()).hexdigest()[:12]
+        return f"{int(self.updated_at.timestamp() * 1_000_000)}-{digest}"
 
     def as_actor(self) -> Actor:
         """The user as services know it; programs act from outside."""

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, CursorResult, delete, exists, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
-from webapp.accounts import passwords, queries, trail
+from webapp.accounts import grants, passwords, queries, trail
 from webapp.accounts.actions import AccountAction
 from webapp.accounts.models import RefreshToken, User, UserPermission, UserSession
 from webapp.accounts.queries import SignedInUser, hash_token
@@ -56,12 +56,14 @@ def create_user(
 ) -> User:
     """Create a user with the permissions of the role, or with those given.
 
-    The product itself creates whoever registers or is typed on the command line. Raises Forbidden
-    for anybody else without `admin:access`, Invalid with sentences by field, Conflict where the
-    e-mail is taken.
+    The product itself (SYSTEM) creates who registers or is named on the command line. Raises Forbidden for
+    another actor without `admin:access`, BeyondOwnPermissions where the user would hold what the actor lacks,
+    Invalid with sentences by field, Conflict where the e-mail is taken.
     """
     if actor is not SYSTEM:
         actor.require(Permission.ADMIN_ACCESS)
+    names = ROLE_PERMISSIONS[role] if permissions is None else permissions
+    grants.require_within(grants.held_now(actor), names)
     email, full_name = email.strip().lower(), " ".join(full_name.split())
     errors = problems(email=email, full_name=full_name, password=password)
     if errors:
@@ -76,7 +78,6 @@ def create_user(
         national_id=national_id,
         phone_number=phone_number,
     )
-    names = ROLE_PERMISSIONS[role] if permissions is None else permissions
     user.grants = [
         UserPermission(permission=row, granted_by=actor.id)
         for row in queries.permission_rows({name.value for name in names})

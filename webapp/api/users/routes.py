@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import uuid
 
-from flask import Response, current_app, url_for
+from flask import Response, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.accounts import api_keys, changes, key_queries, queries, service
-from webapp.accounts.changes import UserChanges
+from webapp.accounts.changes import StaleUser, UserChanges
 from webapp.accounts.models import User
 from webapp.api import paging, request_bodies
 from webapp.api.blueprint import bp
@@ -31,7 +31,25 @@ KEYING = (*GRANTING, "beyond_own_key", "key_may_not_review")
 
 
 def _one(user: User, status: int = 200) -> Response:
-    return json_response(schemas.UserDetailOut.of(user, queries.last_seen(user.id)), status)
+    response = json_response(schemas.UserDetailOut.of(user, queries.last_seen(user.id)), status)
+    response.set_etag(user.version)
+    return response
+
+
+def _changed(user_id: uuid.UUID, wanted: UserChanges) -> User:
+    """Change a user as If-Match allows. Raises VersionMismatch where none of its versions stands."""
+    versions = None
+    if "If-Match" in request.headers and not request.if_match.star_tag:
+        # Weak ones too: proxies that compress make them so.
+        versions = request.if_match.as_set(include_weak=True)
+    try:
+        return changes.change_user(
+            actor=actor(), user_id=user_id, changes=wanted, versions=versions
+        )
+    except StaleUser:
+        raise request_bodies.VersionMismatch(
+            _("El usuario cambió desde que lo leyó. Léalo de nuevo.")
+        ) from None
 
 
 def _keys_may_review() -> bool:
@@ -67,9 +85,9 @@ def list_users() -> ResponseReturnValue:
     "Create a user",
     tag="Users",
     body=schemas.CreateUser,
-    response_headers=("Location",),
+    response_headers=("Location", "ETag"),
     idempotent=True,
-    codes={409: ("email_taken",)},
+    codes={403: GRANTING, 409: ("email_taken",)},
     answers={201: schemas.UserDetailOut},
 )
 def create_user() -> ResponseReturnValue:
@@ -97,6 +115,7 @@ def create_user() -> ResponseReturnValue:
     "getUser",
     "Read a user",
     tag="Users",
+    response_headers=("ETag",),
     answers={200: schemas.UserDetailOut},
 )
 def get_user(user_id: uuid.UUID) -> ResponseReturnValue:
@@ -111,7 +130,9 @@ def get_user(user_id: uuid.UUID) -> ResponseReturnValue:
     "Change a user",
     tag="Users",
     body=schemas.ChangeUser,
-    codes={409: ADMINISTRATION},
+    versioned=True,
+    response_headers=("ETag",),
+    codes={403: GRANTING, 409: ADMINISTRATION},
     answers={200: schemas.UserDetailOut},
 )
 def change_user(user_id: uuid.UUID) -> ResponseReturnValue:
@@ -130,7 +151,7 @@ def change_user(user_id: uuid.UUID) -> ResponseReturnValue:
         permissions=None if given.permissions is None else frozenset(given.permissions),
         is_active=given.is_active,
     )
-    return _one(changes.change_user(actor=actor(), user_id=user_id, changes=wanted))
+    return _one(_changed(user_id, wanted))
 
 
 @bp.delete("/users/<uuid:user_id>", strict_slashes=False)
@@ -139,12 +160,13 @@ def change_user(user_id: uuid.UUID) -> ResponseReturnValue:
     "deactivateUser",
     "Deactivate a user",
     tag="Users",
+    versioned=True,
     codes={409: ADMINISTRATION},
     answers={204: None},
 )
 def deactivate_user(user_id: uuid.UUID) -> ResponseReturnValue:
     """Deactivate a user: the row stays, for payments and their trail name it."""
-    changes.change_user(actor=actor(), user_id=user_id, changes=UserChanges(is_active=False))
+    _changed(user_id, UserChanges(is_active=False))
     return Response(status=204)
 
 
