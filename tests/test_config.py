@@ -62,7 +62,6 @@ def development(tmp_path: Path) -> dict[str, str]:
         ("ALLOWED_ORIGINS", "his.clinica.com"),
         ("ALLOWED_ORIGINS", "https://his.clinica.com/page"),
         ("ALLOWED_ORIGINS", "https://a.example, ftp://b.example"),
-        ("MAX_FILE_SIZE", "0"),
         ("PROMETHEUS_PORT", "70000"),
         ("SENTRY_DSN", "nowhere"),
         ("WEBHOOKS_ALLOW_PRIVATE", "sometimes"),

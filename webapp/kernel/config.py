@@ -112,9 +112,6 @@ class Settings(BaseModel):
     allowed_methods: CommaSeparated = ("GET", "POST", "PUT", "PATCH", "DELETE")
     allowed_headers: CommaSeparated = ("*",)
 
-    max_file_size: int = Field(10 * 1024 * 1024, ge=1)
-    allowed_file_types: CommaSeparated = ("pdf", "jpg", "png")
-
     prometheus_port: int | None = Field(None, ge=1, le=65535)
     sentry_dsn: str | None = Field(None, repr=False)
 

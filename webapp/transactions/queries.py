@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -50,14 +50,6 @@ class Page:
     @property
     def pages(self) -> int:
         return -(-self.total // self.size)
-
-
-@dataclass
-class Trail:
-    """One payment with everything that happened to it, oldest first."""
-
-    transaction: Transaction
-    events: list[TransactionEvent] = field(default_factory=list)
 
 
 def alive() -> Select[Transaction]:
