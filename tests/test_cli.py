@@ -117,6 +117,11 @@ def test_a_key_without_a_list_may_what_its_user_may(app: Flask, cast: Cast):
         ("his@clinic.test", ("--days", "9" * 30), "Debe ser un número de 1 a 1095."),
         ("his@clinic.test", ("--permission", "admin:access"), "no tiene: admin:access"),
         ("his@clinic.test", ("--permission", "root"), "Invalid value"),
+        (
+            "supervisor@clinic.test",
+            ("--permission", "transaction:review"),
+            "Las llaves no deciden pagos en esta instalación",
+        ),
     ],
 )
 def test_a_key_that_cannot_be_is_refused_in_words(
