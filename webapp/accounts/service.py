@@ -128,6 +128,7 @@ def authenticate(*, email: str, password: str) -> User:
     Raises NotSignedIn with one neutral sentence, whatever was wrong.
     """
     user = queries.user_by_email(email) if is_storable(email) else None
+    db.session.close()  # hashing takes longer than all queries: it holds up no connection
     # Both are always weighed, so that neither the words nor the time tell which was wrong.
     fits = passwords.verify_password(
         password[: passwords.MAX_LENGTH + 1], user.password_hash if user else None
