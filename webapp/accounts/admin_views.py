@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -32,6 +32,8 @@ from webapp.kernel.permissions import ROLE_PERMISSIONS, Permission, Role
 from webapp.web.guard import actor, requires
 from webapp.web.htmx import page_or_part
 
+Saved = TypeVar("Saved")
+
 bp = Blueprint("administration", __name__, url_prefix="/admin")
 
 PAGE_SIZE = 25
@@ -40,7 +42,7 @@ PAGE_SIZE = 25
 @bp.get("/users")
 @requires(Permission.ADMIN_ACCESS)
 def users() -> ResponseReturnValue:
-    """Everybody, by name, narrowed by what stands in the address."""
+    """List the users by name, narrowed by the filters of the query."""
     filters = UserFilterForm(request.args)
     number = min(max(request.args.get("page", 1, type=int), 1), 100_000)
     if filters.validate():
@@ -64,16 +66,15 @@ def users() -> ResponseReturnValue:
 @bp.route("/users/new", methods=["GET", "POST"])
 @requires(Permission.ADMIN_ACCESS)
 def new_user() -> ResponseReturnValue:
-    """Create somebody who may start at once."""
+    """Show the form of a new user, or create them."""
     form = NewUserForm()
-    status = 200
-    if request.method == "POST":
-        made: list[User] = []
-        status = _tried(form, lambda: made.append(_create(form)))
-        if made:
-            flash(_("%(name)s ya puede entrar.", name=made[0].full_name), "success")
-            return redirect(url_for(".show_user", user_id=made[0].id), code=303)
-    return render_template("accounts/user_new.html", form=form), status
+    if request.method != "POST":
+        return render_template("accounts/user_new.html", form=form)
+    user, status = _save(form, lambda: _create(form))
+    if user is None:
+        return render_template("accounts/user_new.html", form=form), status
+    flash(_("%(name)s ya puede entrar.", name=user.full_name), "success")
+    return redirect(url_for(".show_user", user_id=user.id), code=303)
 
 
 def _create(form: NewUserForm) -> User:
@@ -86,25 +87,27 @@ def _create(form: NewUserForm) -> User:
     )
 
 
-def _tried(form: Refusable, save: Callable[[], object]) -> int:
-    """Save what the form says, or let it say why not; returns the status of the answer."""
+def _save(form: Refusable, save: Callable[[], Saved]) -> tuple[Saved | None, int]:
+    """Return what `save` returns, or None after putting into the form why it was refused; and the status.
+
+    Raises StaleUser, for which the form must be filled afresh.
+    """
     if not form.validate():
-        return 422
+        return None, 422
     try:
-        save()
+        return save(), 200
     except StaleUser:
         raise
     except (Invalid, Conflict, Forbidden) as refusal:
         db.session.rollback()
         form.show(refusal)
-        return refusal.status
-    return 200
+        return None, refusal.status
 
 
 @bp.get("/users/<uuid:user_id>")
 @requires(Permission.ADMIN_ACCESS)
 def show_user(user_id: uuid.UUID) -> ResponseReturnValue:
-    """One user with everything that can be changed, their keys and their trail."""
+    """Show a user with everything that can be changed, their keys and their trail."""
     return _user_page(user_id)
 
 
@@ -127,7 +130,7 @@ def _user_page(user_id: uuid.UUID, status: int = 200, **refused: Refusable) -> R
 
 
 def _forms(user: User) -> dict[str, Callable[[], Refusable]]:
-    """The forms of a user's page, each filled with how the user stands."""
+    """Return what makes each form of a user's page, filled with how the user stands."""
     stands: dict[str, Any] = {"version": user.version}
     for_keys = user.permissions & actor().permissions
     if not _keys_may_review():
@@ -144,7 +147,7 @@ def _forms(user: User) -> dict[str, Callable[[], Refusable]]:
 
 
 def _role_effects(user: User) -> list[tuple[str, str]]:
-    """What the user would gain and lose by the permissions of each role."""
+    """Return what the user would gain and lose by the permissions of each role."""
     unchanged = _("No cambia sus permisos.")
     return [
         (str(words), wording.exchange(user.permissions, ROLE_PERMISSIONS[role]) or unchanged)
@@ -157,66 +160,63 @@ def _keys_may_review() -> bool:
     return settings.api_keys_may_review
 
 
-def _changed(
+def _change(
     user_id: uuid.UUID, name: str, form: ChangeForm, wanted: Callable[[], UserChanges]
 ) -> ResponseReturnValue:
-    """Change the user as the form says, and tell what they gained and lost; else show the page again."""
+    """Change the user, and say what they gained and lost; else show their page with the refusal.
+
+    `name` is the form's name on the page; `wanted` reads the form once it is valid.
+    """
     before = queries.find_user(user_id).permissions
-    saved: list[User] = []
-
-    def save() -> None:
-        versions = {form.version.data or ""}
-        saved.append(
-            changes.change_user(actor=actor(), user_id=user_id, changes=wanted(), versions=versions)
-        )
-
     try:
-        status = _tried(form, save)
+        user, status = _save(form, lambda: _change_as_shown(user_id, form, wanted()))
     except StaleUser as refusal:
         db.session.rollback()
         # How the user stands now, not what was typed: the next click must not bring back what was taken away.
         fresh = _forms(queries.find_user(user_id))[name]()
         fresh.show(refusal)
         return _user_page(user_id, refusal.status, **{name: fresh})
-    if not saved:
+    if user is None:
         return _user_page(user_id, status, **{name: form})
-    sentences = [
-        _("Los cambios quedaron guardados."),
-        wording.exchange(before, saved[0].permissions),
-    ]
-    flash(" ".join(filter(None, sentences)), "success")
+    exchange = wording.exchange(before, user.permissions)
+    flash(" ".join(filter(None, [_("Los cambios quedaron guardados."), exchange])), "success")
     return redirect(url_for(".show_user", user_id=user_id), code=303)
+
+
+def _change_as_shown(user_id: uuid.UUID, form: ChangeForm, wanted: UserChanges) -> User:
+    versions = {form.version.data or ""}
+    return changes.change_user(actor=actor(), user_id=user_id, changes=wanted, versions=versions)
 
 
 @bp.post("/users/<uuid:user_id>/details")
 @requires(Permission.ADMIN_ACCESS)
 def change_details(user_id: uuid.UUID) -> ResponseReturnValue:
-    """Another name or role; the same role again leaves chosen permissions as they are."""
+    """Change the name or the role; the same role again leaves chosen permissions as they are."""
     form, user = DetailsForm(), queries.find_user(user_id)
 
     def wanted() -> UserChanges:
         role = Role(form.role.data)
         return UserChanges(full_name=form.full_name.data, role=None if role == user.role else role)
 
-    return _changed(user_id, "details", form, wanted)
+    return _change(user_id, "details", form, wanted)
 
 
 @bp.post("/users/<uuid:user_id>/permissions")
 @requires(Permission.ADMIN_ACCESS)
 def change_permissions(user_id: uuid.UUID) -> ResponseReturnValue:
-    """Other permissions, or those of the role."""
+    """Change the permissions, to those that are ticked or to those of the role."""
     form, user = PermissionsForm(), queries.find_user(user_id)
     if request.form.get("preset"):
-        return _changed(user_id, "permissions", form, lambda: UserChanges(role=Role(user.role)))
-    return _changed(user_id, "permissions", form, lambda: UserChanges(permissions=form.chosen()))
+        return _change(user_id, "permissions", form, lambda: UserChanges(role=Role(user.role)))
+    return _change(user_id, "permissions", form, lambda: UserChanges(permissions=form.chosen()))
 
 
 @bp.post("/users/<uuid:user_id>/password")
 @requires(Permission.ADMIN_ACCESS)
 def change_password(user_id: uuid.UUID) -> ResponseReturnValue:
-    """Another password, for who forgot theirs."""
+    """Set another password for somebody who forgot theirs."""
     form = PasswordForm()
-    return _changed(user_id, "password", form, lambda: UserChanges(password=form.password.data))
+    return _change(user_id, "password", form, lambda: UserChanges(password=form.password.data))
 
 
 @bp.post("/users/<uuid:user_id>/activity")
@@ -225,19 +225,18 @@ def change_activity(user_id: uuid.UUID) -> ResponseReturnValue:
     """Deactivate somebody, or let them in again."""
     form = ActivityForm()
     is_active = form.is_active.data == "true"
-    return _changed(user_id, "activity", form, lambda: UserChanges(is_active=is_active))
+    return _change(user_id, "activity", form, lambda: UserChanges(is_active=is_active))
 
 
 @bp.post("/users/<uuid:user_id>/api-keys")
 @requires(Permission.ADMIN_ACCESS)
 def create_key(user_id: uuid.UUID) -> ResponseReturnValue:
-    """Make a key and show it: the only page that ever does, so nothing is redirected."""
+    """Make a key and show it; no other page ever does, so nothing is redirected."""
     form, user = KeyForm(), queries.find_user(user_id)
-    made: list[api_keys.IssuedKey] = []
-    status = _tried(form, lambda: made.append(_issue(user_id, form)))
-    if not made:
+    issued, status = _save(form, lambda: _issue(user_id, form))
+    if issued is None:
         return _user_page(user_id, status, key=form)
-    return render_template("accounts/key_made.html", user=user, issued=made[0]), 201
+    return render_template("accounts/key_made.html", user=user, issued=issued), 201
 
 
 def _issue(user_id: uuid.UUID, form: KeyForm) -> api_keys.IssuedKey:
@@ -254,7 +253,7 @@ def _issue(user_id: uuid.UUID, form: KeyForm) -> api_keys.IssuedKey:
 @bp.post("/users/<uuid:user_id>/api-keys/<uuid:key_id>/revoke")
 @requires(Permission.ADMIN_ACCESS)
 def revoke_key(user_id: uuid.UUID, key_id: uuid.UUID) -> ResponseReturnValue:
-    """End a key at once."""
+    """End a key, and every key that was made with it, at once."""
     api_keys.revoke(actor=actor(), user_id=user_id, key_id=key_id)
     flash(_("La llave ya no abre nada."), "success")
     return redirect(url_for(".show_user", user_id=user_id, _anchor="keys"), code=303)

@@ -23,7 +23,7 @@ from webapp.kernel.i18n import lazy_gettext as _l
 from webapp.kernel.permissions import SYSTEM, Actor, Permission
 
 MARK = "amp_"
-"""How every key begins: it tells a key from a token, and leaked ones can be searched for."""
+"""How every key begins: it tells a key from a token, and makes leaked keys easy to search for."""
 DEFAULT_DAYS = 365
 MAX_DAYS = 1095
 REVIEWING = frozenset({Permission.TRANSACTION_REVIEW})
@@ -32,14 +32,14 @@ _TOUCH_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class IssuedKey:
-    """A new key; the secret is known here, now, and never again."""
+    """A new key with its secret, which is shown once and never stored."""
 
     key: ApiKey
     secret: str
 
 
 class KeyMayNotReview(Forbidden):
-    """Keys decide payments only where the setting API_KEYS_MAY_REVIEW says so."""
+    """The key would decide payments, and the setting API_KEYS_MAY_REVIEW is off."""
 
     code = "key_may_not_review"
     sentence = _l(
@@ -48,14 +48,14 @@ class KeyMayNotReview(Forbidden):
 
 
 class BeyondOwnKey(Forbidden):
-    """A key that was made with a key would outlive it."""
+    """The key would outlive the key that makes it."""
 
     code = "beyond_own_key"
     sentence = _l("Una llave hecha con otra no puede durar más que ella.")
 
 
 class KeyNameTaken(Conflict):
-    """Another key in use of the same user has this name, so nobody would know which one to revoke."""
+    """Another key in use of the same user has this name, so nobody could tell which one to revoke."""
 
     code = "key_name_taken"
     sentence = _l("Este usuario ya tiene una llave vigente con ese nombre.")
@@ -83,16 +83,31 @@ def issue(
     scope = permissions
     if scope is None:
         scope = user.permissions & (held if may_review else held - REVIEWING)
-    errors = _problems(user, name, scope, expires_in_days)
+    errors = _field_errors(user, name, scope, expires_in_days)
     if errors:
         raise Invalid(errors=errors)
     if scope & REVIEWING and not may_review:
         raise KeyMayNotReview()
     grants.require_within(held, scope)
+    issued = _new_key(actor, user, name, scope, expires_in_days)
+    _record(issued.key, actor, AccountAction.KEY_CREATED)
+    db.session.add(issued.key)
+    try:
+        db.session.commit()
+    except IntegrityError as error:
+        db.session.rollback()
+        if _is_name_taken(error):
+            raise KeyNameTaken() from None
+        raise
+    return issued
+
+
+def _new_key(
+    actor: Actor, user: User, name: str, scope: frozenset[Permission], days: int | None
+) -> IssuedKey:
     prefix = f"{MARK}{secrets.token_hex(5)}"
     secret = f"{prefix}_{secrets.token_urlsafe(32)}"
     now = clock.now()
-    expires_at = _expiry(actor, now, expires_in_days)
     key = ApiKey(
         id=uuid.uuid4(),
         user_id=user.id,
@@ -104,25 +119,19 @@ def issue(
         makers=sorted(actor.eyes),
         made_with=actor.key_id,
         created_at=now,
-        expires_at=expires_at,
+        expires_at=_expiry(actor, now, days),
     )
-    _note(key, actor, AccountAction.KEY_CREATED)
-    db.session.add(key)
-    try:
-        db.session.commit()
-    except IntegrityError as error:
-        db.session.rollback()
-        taken = isinstance(error.orig, UniqueViolation) and (
-            error.orig.diag.constraint_name == "uq_api_keys_name_in_use"
-        )
-        if not taken:
-            raise
-        raise KeyNameTaken() from None
     return IssuedKey(key=key, secret=secret)
 
 
+def _is_name_taken(error: IntegrityError) -> bool:
+    return isinstance(error.orig, UniqueViolation) and (
+        error.orig.diag.constraint_name == "uq_api_keys_name_in_use"
+    )
+
+
 def _expiry(actor: Actor, now: datetime, days: int | None) -> datetime:
-    """When a key that the actor makes ends. Raises BeyondOwnKey, NotSignedIn where the actor's own key has ended."""
+    """Return when a key that the actor makes ends. Raises BeyondOwnKey, NotSignedIn where the actor's own key ended."""
     wanted = now + timedelta(days=DEFAULT_DAYS if days is None else days)
     if actor.key_id is None:
         return wanted
@@ -137,7 +146,7 @@ def _expiry(actor: Actor, now: datetime, days: int | None) -> datetime:
     return min(wanted, own.expires_at)
 
 
-def _problems(
+def _field_errors(
     user: User, name: str, scope: frozenset[Permission], days: int | None
 ) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
@@ -155,7 +164,7 @@ def _problems(
 
 
 def revoke(*, actor: Actor, user_id: uuid.UUID, key_id: uuid.UUID) -> None:
-    """End a key and every key that was made with it: they open nothing from now on.
+    """End a key, and every key that was made with it, at once.
 
     Twice is the same as once. Raises NotFound.
     """
@@ -168,7 +177,7 @@ def revoke(*, actor: Actor, user_id: uuid.UUID, key_id: uuid.UUID) -> None:
         for one in ending:
             if one.revoked_at is None:
                 one.revoked_at = clock.now()
-                _note(one, actor, AccountAction.KEY_REVOKED)
+                _record(one, actor, AccountAction.KEY_REVOKED)
         ending = queries.locked_keys_made_with({one.id for one in ending})
     db.session.commit()
 
@@ -178,7 +187,7 @@ def _require_administration(actor: Actor) -> None:
         actor.require(Permission.ADMIN_ACCESS)
 
 
-def _note(key: ApiKey, actor: Actor, action: AccountAction) -> None:
+def _record(key: ApiKey, actor: Actor, action: AccountAction) -> None:
     changes = {
         "name": key.name,
         "prefix": key.prefix,
@@ -189,7 +198,7 @@ def _note(key: ApiKey, actor: Actor, action: AccountAction) -> None:
 
 
 def touch(*, holder: KeyHolder) -> None:
-    """Remember that the key is in use, at most once a minute."""
+    """Note when the key was last used, to the minute."""
     now = clock.now()
     if holder.last_used_at is not None and now - holder.last_used_at <= _TOUCH_EVERY:
         return

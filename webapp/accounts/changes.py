@@ -32,7 +32,7 @@ class UserChanges:
 
 
 class OwnAdministration(Conflict):
-    """Administrators do not take their own administration away."""
+    """Administrators would take their own administration away."""
 
     code = "own_administration"
     sentence = _l(
@@ -41,21 +41,21 @@ class OwnAdministration(Conflict):
 
 
 class LastAdministrator(Conflict):
-    """Without an administrator nobody could bring one back."""
+    """Nobody who can administer would be left."""
 
     code = "last_administrator"
     sentence = _l("Es la última persona activa que administra: nombre antes a otra.")
 
 
 class NoLongerAdministrator(Conflict):
-    """The actor lost their own administration a moment ago."""
+    """The actor stopped being an administrator while the request was under way."""
 
     code = "not_administrator"
     sentence = _l("Su usuario dejó de administrar mientras pedía este cambio, y no se guardó nada.")
 
 
 class StaleUser(Conflict):
-    """Somebody else changed the user since they were read."""
+    """Somebody else changed the user after they were read."""
 
     code = "stale_version"
     sentence = _l(
@@ -78,7 +78,7 @@ def change_user(
     """
     actor.require(Permission.ADMIN_ACCESS)
     name = None if changes.full_name is None else " ".join(changes.full_name.split())
-    errors = service.problems(full_name=name, password=changes.password)
+    errors = service.field_errors(full_name=name, password=changes.password)
     if errors:
         raise Invalid(errors=errors)
     # Before the lock: a hash takes as long as many changes.

@@ -50,7 +50,7 @@ def create(email: str, full_name: str, role: str, password_stdin: bool) -> None:
     help="What the key may do; once for each. Default: all that the user may do now and keys may hold.",
 )
 def api_key(email: str, name: str, days: int, permissions: tuple[str, ...]) -> None:
-    """Make a key with which a program acts as the user, and print it: once."""
+    """Make a key with which a program acts as the user, and print it this once."""
     user = queries.user_by_email(email) if is_storable(email) else None
     if user is None:
         raise click.ClickException(_("No hay ningún usuario con ese correo."))

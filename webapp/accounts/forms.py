@@ -27,7 +27,7 @@ from webapp.kernel.text import is_storable
 
 
 class LoginForm(FlaskForm):
-    """E-mail and password; `next` is where the person was going."""
+    """E-mail and password; `next` is the path that the person wanted to open."""
 
     email = StringField(
         _l("Correo"),
@@ -49,37 +49,39 @@ class LoginForm(FlaskForm):
 
 
 class Choice(SelectField):
-    """One of a few; what is none of them is refused in our words."""
+    """A choice of one option, with a sentence of ours for anything else."""
 
-    def pre_validate(self, form: Form) -> None:
+    def pre_validate(self, _form: Form) -> None:
+        """Refuse a value that is not among the options."""
         if self.data not in [choice.value for choice in self.choices]:
             raise StopValidation(_("Elija una de las opciones."))
 
 
 class Checkboxes(SelectMultipleField):
-    """Any of a few, as check boxes; what is none of them is refused in our words."""
+    """A choice of any number of options as check boxes, with a sentence of ours for anything else."""
 
     option_widget = CheckboxInput()
 
-    def pre_validate(self, form: Form) -> None:
+    def pre_validate(self, _form: Form) -> None:
+        """Refuse values that are not among the options."""
         known = {choice.value for choice in self.choices}
         if not set(self.data or []) <= known:
             raise StopValidation(_("Elija una de las opciones."))
 
 
-def _roles() -> list[SelectChoice]:
+def _role_choices() -> list[SelectChoice]:
     return [SelectChoice(role.value, words) for role, words in wording.ROLES.items()]
 
 
-def _permissions() -> list[SelectChoice]:
+def _permission_choices() -> list[SelectChoice]:
     return [SelectChoice(item.value, words) for item, words in wording.PERMISSIONS.items()]
 
 
-def _role_filter() -> list[SelectChoice]:
-    return [SelectChoice("", _l("Todos")), *_roles()]
+def _role_filter_choices() -> list[SelectChoice]:
+    return [SelectChoice("", _l("Todos")), *_role_choices()]
 
 
-def _activity_filter() -> list[SelectChoice]:
+def _activity_filter_choices() -> list[SelectChoice]:
     return [
         SelectChoice("", _l("Todos")),
         SelectChoice("true", _l("Activos")),
@@ -87,23 +89,23 @@ def _activity_filter() -> list[SelectChoice]:
     ]
 
 
-def _storable(form: Form, field: Any) -> None:
+def _require_storable(_form: Form, field: Any) -> None:
     if not is_storable(field.data or ""):
         raise StopValidation(_("Este texto tiene caracteres que no se pueden buscar."))
 
 
 class UserFilterForm(Form):
-    """What the list of users is narrowed by."""
+    """The filters of the list of users."""
 
     q = StringField(
         _l("Nombre o correo"),
-        validators=[Length(max=255, message=_l("El texto es demasiado largo.")), _storable],
+        validators=[Length(max=255, message=_l("El texto es demasiado largo.")), _require_storable],
     )
-    role = Choice(_l("Rol"), choices=_role_filter, default="")
-    is_active = Choice(_l("Actividad"), choices=_activity_filter, default="")
+    role = Choice(_l("Rol"), choices=_role_filter_choices, default="")
+    is_active = Choice(_l("Actividad"), choices=_activity_filter_choices, default="")
 
     def wanted(self) -> UserFilter:
-        """The filter that was asked for."""
+        """Return the filter as the queries take it."""
         return UserFilter(
             text=(self.q.data or "").strip(),
             role=Role(self.role.data) if self.role.data else None,
@@ -112,10 +114,10 @@ class UserFilterForm(Form):
 
 
 class Refusable(FlaskForm):
-    """A form that shows a service's refusal beside the fields that it names."""
+    """A form that can show why a service refused it."""
 
     def show(self, refusal: DomainError) -> None:
-        """Put each sentence beside its field; what has no field stands above the form."""
+        """Put each sentence of a refusal beside its field, and those without a field above the form."""
         for name, sentences in refusal.errors.items():
             if name in self:
                 self[name].errors = [*self[name].errors, *sentences]
@@ -125,14 +127,14 @@ class Refusable(FlaskForm):
             self.form_errors.append(str(refusal.sentence))
 
 
-def _name() -> StringField:
+def _full_name_field() -> StringField:
     return StringField(
         _l("Nombre y apellido"),
         validators=[DataRequired(_l("Escriba el nombre y el apellido (de 2 a 255 letras)."))],
     )
 
 
-def _password() -> PasswordField:
+def _password_field() -> PasswordField:
     return PasswordField(
         _l("Contraseña nueva"),
         description=_l("Al menos 8 caracteres. Désela en persona."),
@@ -141,14 +143,14 @@ def _password() -> PasswordField:
 
 
 class NewUserForm(Refusable):
-    """Somebody new, with the permissions of their role."""
+    """A new user with the permissions of their role."""
 
-    full_name = _name()
+    full_name = _full_name_field()
     email = StringField(
         _l("Correo"), validators=[DataRequired(_l("Escriba un correo como nombre@clinica.com."))]
     )
-    role = Choice(_l("Rol"), choices=_roles, description=_l("El rol da sus permisos."))
-    password = _password()
+    role = Choice(_l("Rol"), choices=_role_choices, description=_l("El rol da sus permisos."))
+    password = _password_field()
 
 
 class ChangeForm(Refusable):
@@ -158,42 +160,44 @@ class ChangeForm(Refusable):
 
 
 class DetailsForm(ChangeForm):
-    """Name and role."""
+    """Name and role of a user."""
 
-    full_name = _name()
+    full_name = _full_name_field()
     role = Choice(
-        _l("Rol"), choices=_roles, description=_l("Un rol distinto da los permisos de ese rol.")
+        _l("Rol"),
+        choices=_role_choices,
+        description=_l("Un rol distinto da los permisos de ese rol."),
     )
 
 
 class PermissionChoice(Refusable):
-    """Any of the permissions."""
+    """A choice of permissions."""
 
-    permissions = Checkboxes(_l("Permisos"), choices=_permissions)
+    permissions = Checkboxes(_l("Permisos"), choices=_permission_choices)
 
     def chosen(self) -> frozenset[Permission]:
-        """The permissions that are checked."""
+        """Return the permissions that are ticked."""
         return frozenset(Permission(name) for name in self.permissions.data or [])
 
 
 class PermissionsForm(PermissionChoice, ChangeForm):
-    """What the user may do."""
+    """The permissions of a user."""
 
 
 class PasswordForm(ChangeForm):
-    """A new password for somebody."""
+    """A new password for a user."""
 
-    password = _password()
+    password = _password_field()
 
 
 class ActivityForm(ChangeForm):
-    """Active or not: the button that was pressed says which."""
+    """Whether a user is active, as the pressed button says."""
 
     is_active = HiddenField()
 
 
 class KeyForm(PermissionChoice):
-    """A key for a program."""
+    """A new key for a program."""
 
     name = StringField(
         _l("Nombre de la llave"),

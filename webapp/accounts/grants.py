@@ -11,7 +11,7 @@ from webapp.kernel.permissions import SYSTEM, Actor, Permission
 
 
 class BeyondOwnPermissions(Forbidden):
-    """The actor would give somebody what they lack themselves, or open an account that holds it."""
+    """The actor would give a permission that they lack, or open an account that holds one."""
 
     code = "beyond_own_permissions"
 
@@ -26,13 +26,13 @@ class BeyondOwnPermissions(Forbidden):
 
 
 def held_now(actor: Actor) -> frozenset[Permission]:
-    """What the actor may do at this moment, with a key also its makers; the product itself may do everything."""
+    """Return what the actor, and with a key also its makers, may do at this moment; SYSTEM may do everything."""
     if actor is SYSTEM:
         return frozenset(Permission)
     return actor.permissions & queries.permissions_now(actor.eyes)
 
 
 def require_within(held: Set[Permission], given: Set[Permission]) -> None:
-    """Raises BeyondOwnPermissions where more is given than held."""
+    """Refuse to give more than is held. Raises BeyondOwnPermissions."""
     if given - held:
         raise BeyondOwnPermissions(given - held)

@@ -16,7 +16,7 @@ from webapp.kernel.permissions import Actor, ActorType, Permission
 
 
 def key_holder(secret: str, *, may_review: bool) -> KeyHolder | None:
-    """As whom this key acts, if it still opens something; `may_review` as API_KEYS_MAY_REVIEW says."""
+    """Return as whom a key acts, or None where it opens nothing; `may_review` is API_KEYS_MAY_REVIEW."""
     row = db.session.execute(
         select(ApiKey, _makers_grants())
         .join(ApiKey.user)
@@ -56,7 +56,7 @@ def key_holder(secret: str, *, may_review: bool) -> KeyHolder | None:
 
 
 def _makers_grants() -> ColumnElement[list[str] | None]:
-    """The permissions of a key's active makers, as `maker permission`: a column, so that no key costs a statement more."""
+    """Select the permissions of a key's active makers, each as `maker permission`, as a column of the key's own query."""
     maker = aliased(User)
     return (
         select(func.array_agg(func.concat(maker.id, " ", PermissionRow.name)))
@@ -72,7 +72,7 @@ def _makers_grants() -> ColumnElement[list[str] | None]:
 def _in_force(
     key: ApiKey, makers_grants: list[str] | None, *, may_review: bool
 ) -> frozenset[Permission]:
-    """What a key may do now: what it was made for, and its user and each of its makers may do now."""
+    """Return what a key may do now: what it was made for, as far as its user and all its makers may do it now."""
     may = key.scope & key.user.permissions
     if not may_review:
         may -= {Permission.TRANSACTION_REVIEW}
@@ -91,12 +91,12 @@ class ListedKey:
 
     @property
     def idle(self) -> frozenset[Permission]:
-        """What it was made for and may not do now."""
+        """What the key was made for and may not do now."""
         return self.key.scope - self.in_force
 
 
 def listed_keys_of(user_id: uuid.UUID, *, may_review: bool) -> list[ListedKey]:
-    """All keys of a user with what each may do now, the newest first; revoked ones too."""
+    """Return all keys of a user with what each may do now, the newest first; revoked ones too."""
     rows = db.session.execute(
         select(ApiKey, _makers_grants())
         .options(
@@ -110,7 +110,7 @@ def listed_keys_of(user_id: uuid.UUID, *, may_review: bool) -> list[ListedKey]:
 
 
 def keys_depending_on(user_id: uuid.UUID) -> list[ApiKey]:
-    """The keys in use of other users that open nothing without this user, who made them."""
+    """Return the keys in use of other users that this user made: they open nothing once the user is inactive."""
     return list(
         db.session.scalars(
             select(ApiKey)

@@ -17,7 +17,7 @@ from webapp.kernel.permissions import Actor, ActorType, Permission, Role
 
 
 class User(Base):
-    """A person of the clinic, or a program that acts for it. The e-mail is kept in lower case."""
+    """A person of the clinic, or a program that acts for it. E-mails are stored in lower case."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -57,7 +57,7 @@ class User(Base):
 
     @property
     def version(self) -> str:
-        """What tells two states of a user apart: the moment of the last change, and a digest of all that can change.
+        """What tells two states of a user apart: the moment of the last change, and a digest of what can change.
 
         Of the same form as the other ETags of the API; needs `grants` loaded.
         """
@@ -66,7 +66,7 @@ class User(Base):
         return f"{int(self.updated_at.timestamp() * 1_000_000)}-{digest}"
 
     def as_actor(self) -> Actor:
-        """The user as services know it; programs act from outside."""
+        """Return the user as services know them; users of programs act as EXTERNAL."""
         outside = self.role == Role.INTEGRATOR
         return Actor(
             id=self.id,
@@ -77,7 +77,7 @@ class User(Base):
 
 
 class PermissionRow(Base):
-    """A permission that can be granted; the rows are those of the enum `Permission`."""
+    """A permission that can be granted: one row for each value of the enum `Permission`."""
 
     __tablename__ = "permissions"
 
@@ -108,7 +108,7 @@ class UserPermission(Base):
 
 
 class UserSession(Base):
-    """One sign-in: of a browser, or of a program (with refresh tokens). Ended rows open nothing."""
+    """One sign-in, of a browser or (with refresh tokens) of a program; an ended one opens nothing."""
 
     __tablename__ = "user_sessions"
     __table_args__ = (
@@ -133,7 +133,7 @@ class UserSession(Base):
 
 
 class RefreshToken(Base):
-    """A token that renews a session's access, once; used ones are kept, so that reuse is seen."""
+    """A token that renews a session's access once; used ones are kept, so that reuse is noticed."""
 
     __tablename__ = "refresh_tokens"
     __table_args__ = (
@@ -155,7 +155,7 @@ class RefreshToken(Base):
 
 
 class ApiKey(Base):
-    """A machine's key: it acts as its user, within a scope; only the digest of the key is kept."""
+    """A program's key: it acts as its user within a scope; only a digest of the key is stored."""
 
     __tablename__ = "api_keys"
     __table_args__ = (
@@ -202,11 +202,12 @@ class ApiKey(Base):
 
     @property
     def is_expired(self) -> bool:
+        """Whether the key has passed its expiry."""
         return self.expires_at <= clock.now()
 
 
 class AccountEvent(Base):
-    """What happened to a user, who did it and what changed; never a secret. Rows only come."""
+    """What happened to a user, who did it and what changed, without secrets. Rows are only added."""
 
     __tablename__ = "account_events"
     __table_args__ = (Index("ix_account_events_user_id_created_at", "user_id", "created_at"),)

@@ -15,21 +15,21 @@ _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 def hash_password(password: str) -> str:
-    """The argon2id hash to store."""
+    """Return the argon2id hash to store."""
     return _hasher.hash(password)
 
 
 def verify_password(password: str, password_hash: str | None) -> bool:
-    """Does the password belong to the hash? Without a hash it takes as long, and is False."""
+    """Tell whether the password belongs to the hash. Without a hash it takes as long, and is False."""
     typed = password.encode("utf-8", "replace")
     try:
-        _hasher.verify(password_hash or _nobodys_hash(), typed)
+        _hasher.verify(password_hash or _dummy_hash(), typed)
         return password_hash is not None
     except (VerificationError, InvalidHashError):
         return False
 
 
 @cache
-def _nobodys_hash() -> str:
-    """Compared where no such user exists, so that the time of the answer tells nothing."""
+def _dummy_hash() -> str:
+    """Return the hash to compare with where no such user exists, so that the time taken tells nothing."""
     return _hasher.hash("nobody")

@@ -29,7 +29,7 @@ ACTIVE_WITHIN = timedelta(minutes=15)
 
 
 def hash_token(token: str) -> str:
-    """What is stored of a random token or key: it cannot be turned back."""
+    """Return what is stored of a random token or key: its SHA-256, in hexadecimal digits."""
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
@@ -42,17 +42,17 @@ def _users() -> Select[User]:
 
 
 def user_by_email(email: str) -> User | None:
-    """The user with this e-mail, whatever its capitals."""
+    """Return the user with this e-mail, in whatever capitals."""
     return db.session.scalar(_users().where(User.email == email.strip().lower()))
 
 
 def user_by_id(user_id: uuid.UUID) -> User | None:
-    """The user with this id."""
+    """Return the user with this id."""
     return db.session.scalar(_users().where(User.id == user_id))
 
 
 def find_user(user_id: uuid.UUID) -> User:
-    """The user with this id. Raises NotFound."""
+    """Return the user with this id. Raises NotFound."""
     user = user_by_id(user_id)
     if user is None:
         raise NotFound()
@@ -60,7 +60,7 @@ def find_user(user_id: uuid.UUID) -> User:
 
 
 def locked_user(user_id: uuid.UUID) -> User:
-    """As `find_user`, freshly read and locked until the unit of work ends."""
+    """Read the user with this id and lock them until the unit of work ends. Raises NotFound."""
     user = db.session.scalar(
         _users()
         .where(User.id == user_id)
@@ -72,8 +72,8 @@ def locked_user(user_id: uuid.UUID) -> User:
     return user
 
 
-def standing_password_hash(user_id: uuid.UUID) -> str | None:
-    """The hash of an active user as it stands now; it cannot change before the unit of work ends."""
+def locked_password_hash(user_id: uuid.UUID) -> str | None:
+    """Return the password hash of an active user, locked against changes until the unit of work ends."""
     return db.session.scalar(
         select(User.password_hash)
         .where(User.id == user_id, User.is_active, User.deleted_at.is_(None))
@@ -83,7 +83,7 @@ def standing_password_hash(user_id: uuid.UUID) -> str | None:
 
 @dataclass(frozen=True)
 class UserFilter:
-    """Which users are wanted; `text` is a part of the name or the e-mail."""
+    """Which users a list shows; `text` is a part of the name or the e-mail."""
 
     text: str = ""
     role: Role | None = None
@@ -92,7 +92,7 @@ class UserFilter:
 
 @dataclass(frozen=True)
 class UserPage:
-    """One page of users, each with the moment at which they or their keys were last seen."""
+    """One page of users, each with the moment at which they or one of their keys were last seen."""
 
     items: list[tuple[User, datetime | None]]
     total: int
@@ -101,11 +101,12 @@ class UserPage:
 
     @property
     def pages(self) -> int:
+        """How many pages there are, at least one."""
         return max(-(-self.total // self.size), 1)
 
 
 def user_page(wanted: UserFilter, *, offset: int, size: int) -> UserPage:
-    """The users that are wanted, by name."""
+    """Return one page of the users that a filter selects, by name."""
     conditions = _conditions(wanted)
     total = db.session.scalar(
         select(func.count()).select_from(User).where(User.deleted_at.is_(None), *conditions)
@@ -123,7 +124,7 @@ def user_page(wanted: UserFilter, *, offset: int, size: int) -> UserPage:
 
 
 def last_seen(user_id: uuid.UUID) -> datetime | None:
-    """When the user, or one of their keys, was last seen."""
+    """Return when the user, or one of their keys, was last seen."""
     return db.session.scalar(select(_last_seen()).where(User.id == user_id))
 
 
@@ -157,7 +158,7 @@ def _conditions(wanted: UserFilter) -> list[ColumnElement[bool]]:
 
 @dataclass(frozen=True)
 class Caller:
-    """Whoever makes a request: a snapshot, independent of any unit of work."""
+    """Who makes a request: a snapshot, independent of any unit of work."""
 
     user_id: uuid.UUID
     email: str
@@ -168,7 +169,7 @@ class Caller:
 
 @dataclass(frozen=True)
 class SignedInUser(Caller):
-    """Whoever an open session belongs to."""
+    """The user of an open session."""
 
     session_id: uuid.UUID
     last_seen_at: datetime
@@ -176,14 +177,14 @@ class SignedInUser(Caller):
 
 @dataclass(frozen=True)
 class KeyHolder(Caller):
-    """The user as whom a key acts; the actor may do what both the key and the user may."""
+    """The user as whom a key acts; the actor may do what is in force of the key."""
 
     key_id: uuid.UUID
     last_used_at: datetime | None
 
 
 def open_session(session_id: uuid.UUID) -> SignedInUser | None:
-    """Whose session this is, if it still opens something."""
+    """Return the user of a session, or None where the session opens nothing."""
     found = db.session.scalar(
         select(UserSession)
         .join(UserSession.user)
@@ -214,7 +215,7 @@ def open_session(session_id: uuid.UUID) -> SignedInUser | None:
 
 
 def locked_refresh_token(token_hash: str) -> RefreshToken | None:
-    """The refresh token with this digest, used or not; its session is locked first."""
+    """Return the refresh token with this digest, used or not, after locking its session."""
     session_id = db.session.scalar(
         select(UserSession.id)
         .join(RefreshToken, RefreshToken.session_id == UserSession.id)
@@ -232,7 +233,7 @@ def locked_refresh_token(token_hash: str) -> RefreshToken | None:
 
 
 def keys_of(user_id: uuid.UUID) -> list[ApiKey]:
-    """All keys of a user, the newest first; revoked ones too."""
+    """Return all keys of a user, the newest first; revoked ones too."""
     return list(
         db.session.scalars(
             select(ApiKey)
@@ -243,7 +244,7 @@ def keys_of(user_id: uuid.UUID) -> list[ApiKey]:
 
 
 def locked_keys_made_with(key_ids: Collection[uuid.UUID]) -> list[ApiKey]:
-    """The keys that were made with these, locked until the unit of work ends."""
+    """Return the keys that were made with these, locked until the unit of work ends."""
     return list(
         db.session.scalars(
             select(ApiKey)
@@ -256,7 +257,7 @@ def locked_keys_made_with(key_ids: Collection[uuid.UUID]) -> list[ApiKey]:
 
 
 def events_of(user_id: uuid.UUID, *, most: int = 50) -> list[AccountEvent]:
-    """What happened to a user and who did it, the newest first."""
+    """Return what happened to a user, the newest first, each event with its actor and key."""
     return list(
         db.session.scalars(
             select(AccountEvent)
@@ -269,7 +270,7 @@ def events_of(user_id: uuid.UUID, *, most: int = 50) -> list[AccountEvent]:
 
 
 def permission_rows(names: set[str]) -> list[PermissionRow]:
-    """The rows of these permissions."""
+    """Return the rows of the permissions with these names."""
     return list(db.session.scalars(select(PermissionRow).where(PermissionRow.name.in_(names))))
 
 
@@ -283,12 +284,12 @@ def lock_administration() -> None:
 
 
 def is_administrator(user_id: uuid.UUID) -> bool:
-    """Is this an active user who holds `admin:access`?"""
+    """Tell whether this is an active user who holds `admin:access`."""
     return Permission.ADMIN_ACCESS in permissions_now({user_id})
 
 
 def permissions_now(user_ids: Collection[uuid.UUID]) -> frozenset[Permission]:
-    """What each of these users may do at this moment; nothing where one of them is not active."""
+    """Return what every one of these users may do at this moment: nothing where one of them is not active."""
     holders = (
         select(PermissionRow.name)
         .join(UserPermission, UserPermission.permission_id == PermissionRow.id)
@@ -301,7 +302,7 @@ def permissions_now(user_ids: Collection[uuid.UUID]) -> frozenset[Permission]:
 
 
 def has_other_administrator(user_id: uuid.UUID) -> bool:
-    """Is there an active administrator besides this user?"""
+    """Tell whether there is an active administrator besides this user."""
     return bool(db.session.scalar(select(exists(_administrators().where(User.id != user_id)))))
 
 
@@ -319,7 +320,7 @@ def _administrators() -> Select[uuid.UUID]:
 
 
 def count_active(since: datetime | None = None) -> int:
-    """Users seen since then (default: in the last 15 minutes)."""
+    """Count the users who were seen since a moment (default: in the last 15 minutes)."""
     return (
         db.session.scalar(
             select(func.count(func.distinct(UserSession.user_id))).where(

@@ -36,7 +36,7 @@ _KEPT_AFTER_THE_END = timedelta(days=30)
 
 @dataclass(frozen=True)
 class OpenedSession:
-    """A new session; `refresh_token` only where a program asked for one, and only this once."""
+    """A new session; `refresh_token` is set where a program asked for one, and is known only here."""
 
     session: UserSession
     refresh_token: str | None = None
@@ -65,7 +65,7 @@ def create_user(
     names = ROLE_PERMISSIONS[role] if permissions is None else permissions
     grants.require_within(grants.held_now(actor), names)
     email, full_name = email.strip().lower(), " ".join(full_name.split())
-    errors = problems(email=email, full_name=full_name, password=password)
+    errors = field_errors(email=email, full_name=full_name, password=password)
     if errors:
         raise Invalid(errors=errors)
     user = User(
@@ -98,10 +98,10 @@ def create_user(
     return user
 
 
-def problems(
+def field_errors(
     *, email: str | None = None, full_name: str | None = None, password: str | None = None
 ) -> dict[str, list[str]]:
-    """What is wrong with what is given of a user, in sentences by field."""
+    """Return what is wrong with the given fields of a user, as sentences by field."""
     found: dict[str, list[str]] = {}
     if email is not None and not (
         len(email) <= 255 and is_storable(email) and _EMAIL.fullmatch(email)
@@ -123,7 +123,7 @@ def problems(
 
 
 def authenticate(*, email: str, password: str) -> User:
-    """The active user with this e-mail and password.
+    """Return the active user with this e-mail and password.
 
     Raises NotSignedIn with one neutral sentence, whatever was wrong.
     """
@@ -143,11 +143,11 @@ def _wrong_credentials() -> NotSignedIn:
 
 
 def open_session(*, user: User, lifetime: timedelta, refreshable: bool = False) -> OpenedSession:
-    """Begin a session; a refreshable one (of a program) can renew its access with a token.
+    """Begin a session; a refreshable one, of a program, can renew its access with a token.
 
     Raises NotSignedIn where the password changed, or the user was deactivated, since `authenticate`.
     """
-    if queries.standing_password_hash(user.id) != user.password_hash:
+    if queries.locked_password_hash(user.id) != user.password_hash:
         db.session.rollback()
         raise _wrong_credentials()
     session = UserSession(id=uuid.uuid4(), user_id=user.id, expires_at=clock.now() + lifetime)
@@ -165,7 +165,7 @@ def _new_refresh_token(session_id: uuid.UUID) -> str:
 
 
 class TokenReused(NotSignedIn):
-    """A refresh token came a second time: two hold it, so neither keeps what it opened."""
+    """A used refresh token was sent again: two programs hold it, so the session ends for both."""
 
     code = "token_reused"
     sentence = _l("Este token ya se usó, así que la sesión se cerró. Inicie sesión de nuevo.")
@@ -180,7 +180,7 @@ def rotate_refresh(*, refresh_token: str) -> tuple[SignedInUser, str]:
     """
     token = queries.locked_refresh_token(hash_token(refresh_token))
     if token is not None and token.used_at is not None:
-        _end_family(token.session_id)
+        _end_reused_session(token.session_id)
         raise TokenReused()
     session = queries.open_session(token.session_id) if token else None
     if token is None or session is None:
@@ -189,14 +189,14 @@ def rotate_refresh(*, refresh_token: str) -> tuple[SignedInUser, str]:
     token.used_at = clock.now()
     db.session.flush()
     fresh = _new_refresh_token(session.session_id)
-    _note_seen(session.session_id)
+    _set_last_seen(session.session_id)
     db.session.commit()
     return session, fresh
 
 
-def _end_family(session_id: uuid.UUID) -> None:
+def _end_reused_session(session_id: uuid.UUID) -> None:
     session = db.session.get_one(UserSession, session_id)
-    if _end(UserSession.id == session_id):
+    if _end_open_sessions(UserSession.id == session_id):
         log.warning("refresh_token_reused", session_id=str(session_id))
         trail.record(
             user_id=session.user_id, actor=SYSTEM, action=AccountAction.TOKEN_REUSED, changes={}
@@ -205,37 +205,37 @@ def _end_family(session_id: uuid.UUID) -> None:
 
 
 def touch_session(*, signed_in: SignedInUser) -> None:
-    """Remember that the session is in use, at most once a minute."""
+    """Note when the session was last used, to the minute."""
     if clock.now() - signed_in.last_seen_at > _TOUCH_EVERY:
-        _note_seen(signed_in.session_id)
+        _set_last_seen(signed_in.session_id)
         db.session.commit()
 
 
-def _note_seen(session_id: uuid.UUID) -> None:
+def _set_last_seen(session_id: uuid.UUID) -> None:
     db.session.execute(
         update(UserSession).where(UserSession.id == session_id).values(last_seen_at=clock.now())
     )
 
 
 def close_session(*, session_id: uuid.UUID) -> None:
-    """End one session: its cookie, access and refresh tokens open nothing from now on."""
-    _end(UserSession.id == session_id)
+    """End one session with its cookie and its access and refresh tokens."""
+    _end_open_sessions(UserSession.id == session_id)
     db.session.commit()
 
 
 def close_all_sessions(*, user_id: uuid.UUID) -> None:
-    """End every session of a user."""
+    """End every session of a user in a unit of work of its own."""
     end_sessions_of(user_id)
     db.session.commit()
 
 
 def end_sessions_of(user_id: uuid.UUID) -> None:
-    """As `close_all_sessions`, in the unit of work of the change that makes it necessary."""
-    _end(UserSession.user_id == user_id)
+    """End every session of a user within the unit of work of the caller."""
+    _end_open_sessions(UserSession.user_id == user_id)
 
 
-def _end(condition: ColumnElement[bool]) -> int:
-    """End the sessions that are still open; returns how many."""
+def _end_open_sessions(condition: ColumnElement[bool]) -> int:
+    """End the open sessions that fulfil a condition; return how many."""
     result = db.session.execute(
         update(UserSession)
         .where(condition, UserSession.ended_at.is_(None))
@@ -246,7 +246,7 @@ def _end(condition: ColumnElement[bool]) -> int:
 
 
 def forget_ended_sessions() -> None:
-    """Delete sessions, with their refresh tokens, that opened nothing for a month.
+    """Delete sessions, with their refresh tokens, that have opened nothing for a month.
 
     The latest of each user stays: it says when they were last seen.
     """

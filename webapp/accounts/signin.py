@@ -27,7 +27,7 @@ MAX_TARGET = 2000
 
 @dataclass(frozen=True)
 class SignedIn:
-    """The signed-in person as Flask-Login wants it; its id is the session's, not the user's."""
+    """The signed-in person as Flask-Login wants them; their id there is the session's, not the user's."""
 
     user: SignedInUser
 
@@ -37,20 +37,24 @@ class SignedIn:
 
     @property
     def full_name(self) -> str:
+        """The person's name."""
         return self.user.full_name
 
     @property
     def role(self) -> str:
+        """The person's role."""
         return self.user.role
 
     def get_id(self) -> str:
+        """Return the id that the cookie names."""
         return str(self.user.session_id)
 
 
 class PagesGate:
-    """Pages are for signed-in browsers; a stranger is sent to the sign-in page and back again."""
+    """The gate of the pages: signed-in browsers pass, others are sent to the sign-in page and back again."""
 
     def actor(self) -> Actor | None:
+        """Return the signed-in person, or None."""
         if not current_user.is_authenticated:
             return None
         signed_in: SignedInUser = current_user.user
@@ -58,24 +62,25 @@ class PagesGate:
         return signed_in.actor
 
     def turn_away(self) -> ResponseReturnValue:
+        """Redirect to the sign-in page, from which the browser comes back to where it was."""
         if htmx_headers():
-            target = url_for("accounts.login", next=_page_shown())
+            target = url_for("accounts.login", next=_path_asking())
             return Response(status=401, headers={"HX-Redirect": target})
         reads = request.method in ("GET", "HEAD")
-        wanted = request.full_path.rstrip("?") if reads else _page_of(request.referrer)
+        wanted = request.full_path.rstrip("?") if reads else _local_path_of(request.referrer)
         target = url_for("accounts.login", next=wanted or None)
         if not reads:
             flash(_("Su sesión terminó y no se guardó nada. Inicie sesión de nuevo."), "info")
         return redirect(target, code=303)
 
 
-def _page_shown() -> str | None:
-    """The path of the page from which HTMX asks, where it is one of ours."""
-    return _page_of(htmx_headers().current_url)
+def _path_asking() -> str | None:
+    """Return the path of the page from which HTMX asks, or None where it is not one of ours."""
+    return _local_path_of(htmx_headers().current_url)
 
 
-def _page_of(address: str | None) -> str | None:
-    """The path of an address, where it is one of ours."""
+def _local_path_of(address: str | None) -> str | None:
+    """Return the path of an address, or None where it is not one of ours."""
     try:
         parts = urlsplit(address or "")
     except ValueError:
@@ -86,7 +91,7 @@ def _page_of(address: str | None) -> str | None:
 
 
 def local_path(target: str | None) -> str | None:
-    """The target where it is a path of ours, else None: never another site, whatever a link said."""
+    """Return the target where it is a path of ours, else None, so that no link leads to another site."""
     if len(target or "") > MAX_TARGET:
         return None
     try:
@@ -99,7 +104,7 @@ def local_path(target: str | None) -> str | None:
     return target
 
 
-def start(user: User) -> None:
+def sign_in(user: User) -> None:
     """Sign the browser in as the user, in a new session.
 
     Raises NotSignedIn where the password changed, or the user was deactivated, in this very moment.
@@ -109,13 +114,13 @@ def start(user: User) -> None:
     fresh = queries.open_session(opened.session.id)
     if fresh is None:
         raise NotSignedIn()
-    session.clear()  # nothing of before survives: no fixed session, no old form token
+    session.clear()  # an older session must not survive, nor its form token
     session.permanent = True
     login_user(SignedIn(fresh))
 
 
-def end() -> None:
-    """Sign the browser out: a copy of its cookie is worth nothing from now on."""
+def sign_out() -> None:
+    """Sign the browser out, so that a copy of its cookie opens nothing either."""
     if current_user.is_authenticated:
         service.close_session(session_id=current_user.user.session_id)
     logout_user()
@@ -128,7 +133,7 @@ def init_app(app: Flask) -> None:
     login_manager.init_app(app, add_context_processor=False)
 
     @app.context_processor
-    def whoever() -> dict[str, object]:
+    def current_user_proxy() -> dict[str, object]:
         # The proxy, not the person: error pages must not ask the database who looks at them.
         return {"current_user": current_user}
 

@@ -14,7 +14,7 @@ from webapp.kernel.permissions import Actor
 def record(
     *, user_id: uuid.UUID, actor: Actor, action: AccountAction, changes: dict[str, Any]
 ) -> None:
-    """Add an event to the current unit of work; `changes` must hold nothing secret."""
+    """Add an event to the current unit of work; `changes` holds nothing secret."""
     db.session.add(
         AccountEvent(
             user_id=user_id,

@@ -20,7 +20,7 @@ bp = Blueprint("accounts", __name__)
 @public
 @failed_sign_ins
 def login() -> ResponseReturnValue:
-    """Ask who is there; one neutral sentence whatever is wrong."""
+    """Show the sign-in form, or sign in; one neutral sentence says that it failed."""
     form = LoginForm()
     if current_user.is_authenticated:
         return redirect(signin.local_path(request.args.get("next")) or "/", code=303)
@@ -32,7 +32,7 @@ def login() -> ResponseReturnValue:
         return render_template("accounts/login.html", form=form), 400 if stale else 422
     try:
         user = service.authenticate(email=form.email.data or "", password=form.password.data or "")
-        signin.start(user)
+        signin.sign_in(user)
     except NotSignedIn as refusal:
         form.form_errors.append(str(refusal.sentence))
         return render_template("accounts/login.html", form=form), 401
@@ -43,6 +43,6 @@ def login() -> ResponseReturnValue:
 @signed_in
 def logout() -> ResponseReturnValue:
     """End the session on the server, not only in this browser."""
-    signin.end()
+    signin.sign_out()
     flash(_("Cerró la sesión."), "success")
     return redirect(url_for("accounts.login"), code=303)

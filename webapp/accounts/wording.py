@@ -46,12 +46,12 @@ ACTIONS: Mapping[AccountAction, Any] = {
 
 
 def permissions(names: Collection[str]) -> str:
-    """The permissions with these names, as a list for people."""
+    """Return the permissions with these names as a list in words."""
     return ", ".join(str(words) for name, words in PERMISSIONS.items() if name.value in names)
 
 
 def exchange(before: Collection[str], after: Collection[str]) -> str:
-    """What somebody gains and loses between two sets of permissions; empty where nothing."""
+    """Return what somebody gains and loses between two sets of permissions; empty where nothing."""
     sentences = []
     if gained := set(after) - set(before):
         sentences.append(_("Gana: %(permissions)s.", permissions=permissions(gained)))
@@ -61,7 +61,7 @@ def exchange(before: Collection[str], after: Collection[str]) -> str:
 
 
 def idle(idle_permissions: Collection[Permission], *, may_review: bool) -> str:
-    """What a key was made for and may not do now, and why; empty where it may do everything."""
+    """Return what a key was made for and may not do now, and why; empty where it may do everything."""
     if not idle_permissions:
         return ""
     sentences = [_("Sin efecto ahora: %(permissions)s.", permissions=permissions(idle_permissions))]
@@ -73,7 +73,7 @@ def idle(idle_permissions: Collection[Permission], *, may_review: bool) -> str:
 
 
 def happened(action: str, changes: Mapping[str, Any]) -> str:
-    """One event of a user's trail, in a sentence."""
+    """Return one event of a user's trail as a sentence."""
     what = _changed(changes) if action == AccountAction.CHANGED else ""
     return str(ACTIONS[AccountAction(action)]) % {"name": changes.get("name", ""), "what": what}
 
@@ -86,7 +86,7 @@ def _changed(changes: Mapping[str, Any]) -> str:
 
 
 def exchanged(action: str, changes: Mapping[str, Any]) -> str:
-    """What somebody gained and lost by an event of their trail; empty where nothing."""
+    """Return what somebody gained and lost by an event of their trail; empty where nothing."""
     if action != AccountAction.CHANGED or "permissions" not in changes:
         return ""
     before, after = changes["permissions"]

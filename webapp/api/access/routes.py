@@ -117,7 +117,7 @@ def refresh() -> ResponseReturnValue:
     answers={204: None},
 )
 def logout() -> ResponseReturnValue:
-    """End the session: its access and refresh tokens open nothing from now on."""
+    """End the session with its access and refresh tokens."""
     caller = tokens.caller()
     if isinstance(caller, KeyHolder):
         raise Conflict(
@@ -132,7 +132,7 @@ def logout() -> ResponseReturnValue:
 @signed_in
 @operation("me", "Who the token belongs to", tag="Access", answers={200: schemas.UserOut})
 def me() -> ResponseReturnValue:
-    """As whom the token or key acts, and what it may do."""
+    """Read as whom the token or key acts, and what it may do."""
     user = tokens.caller()
     body = schemas.UserOut(
         id=str(user.user_id),

@@ -37,7 +37,7 @@ def _one(user: User, status: int = 200) -> Response:
 
 
 def _changed(user_id: uuid.UUID, wanted: UserChanges) -> User:
-    """Change a user as If-Match allows. Raises VersionMismatch where none of its versions stands."""
+    """Change a user as If-Match allows. Raises VersionMismatch where the user has another version."""
     versions = None
     if "If-Match" in request.headers and not request.if_match.star_tag:
         # Weak ones too: proxies that compress make them so.
@@ -68,7 +68,7 @@ def _keys_may_review() -> bool:
     answers={200: schemas.UserList},
 )
 def list_users() -> ResponseReturnValue:
-    """A page of users by name, narrowed by `q`, `role` and `is_active`."""
+    """List users by name, narrowed by `q`, `role` and `is_active`."""
     offset, size = paging.numbered()
     filters = paging.query(schemas.UserFilters)
     if not is_storable(filters.q):
@@ -119,7 +119,7 @@ def create_user() -> ResponseReturnValue:
     answers={200: schemas.UserDetailOut},
 )
 def get_user(user_id: uuid.UUID) -> ResponseReturnValue:
-    """One user."""
+    """Read one user."""
     return _one(queries.find_user(user_id))
 
 
@@ -165,7 +165,7 @@ def change_user(user_id: uuid.UUID) -> ResponseReturnValue:
     answers={204: None},
 )
 def deactivate_user(user_id: uuid.UUID) -> ResponseReturnValue:
-    """Deactivate a user: the row stays, for payments and their trail name it."""
+    """Deactivate a user; the row stays, because payments and their trail name it."""
     _changed(user_id, UserChanges(is_active=False))
     return Response(status=204)
 
@@ -179,7 +179,7 @@ def deactivate_user(user_id: uuid.UUID) -> ResponseReturnValue:
     answers={200: schemas.KeyList},
 )
 def list_keys(user_id: uuid.UUID) -> ResponseReturnValue:
-    """The keys of a user, without the keys themselves."""
+    """List the keys of a user, without the keys themselves."""
     user = queries.find_user(user_id)
     listed = key_queries.listed_keys_of(user.id, may_review=_keys_may_review())
     items = [schemas.KeyOut.of(one.key, one.in_force) for one in listed]
@@ -199,7 +199,7 @@ def list_keys(user_id: uuid.UUID) -> ResponseReturnValue:
     answers={201: schemas.NewKeyOut},
 )
 def create_key(user_id: uuid.UUID) -> ResponseReturnValue:
-    """Make a key that acts as the user; this answer is the only one that shows it."""
+    """Make a key that acts as the user; only this answer shows it."""
     given = request_bodies.body(schemas.CreateKey)
     issued = api_keys.issue(
         actor=actor(),
@@ -223,6 +223,6 @@ def create_key(user_id: uuid.UUID) -> ResponseReturnValue:
     answers={204: None},
 )
 def revoke_key(user_id: uuid.UUID, key_id: uuid.UUID) -> ResponseReturnValue:
-    """End a key: it opens nothing from now on."""
+    """End a key, and every key that was made with it, at once."""
     api_keys.revoke(actor=actor(), user_id=user_id, key_id=key_id)
     return Response(status=204)

@@ -19,19 +19,19 @@ from webapp.kernel.permissions import Permission, Role
 
 
 def _whole(value: Any) -> Any:
-    """To JSON, 30.0 is the integer 30."""
+    """Turn 30.0 into 30: to JSON it is the same integer."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class YesOrNo(StrEnum):
-    """A truth in a query."""
+    """A boolean in a query."""
 
     TRUE = "true"
     FALSE = "false"
 
 
 class UserFilters(BaseModel):
-    """Which users are wanted; what belongs to the page is read elsewhere."""
+    """The filters of a list of users; the parameters of its page are read elsewhere."""
 
     model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
 
@@ -40,6 +40,7 @@ class UserFilters(BaseModel):
     is_active: YesOrNo | None = None
 
     def wanted(self) -> UserFilter:
+        """Return the filter as the queries take it."""
         active = None if self.is_active is None else self.is_active is YesOrNo.TRUE
         return UserFilter(text=self.q, role=self.role, is_active=active)
 
@@ -101,6 +102,7 @@ class UserDetailOut(UserOut):
 
     @classmethod
     def of(cls, user: User, last_seen_at: datetime | None) -> UserDetailOut:
+        """Fill the model from a user."""
         return cls(
             id=str(user.id),
             email=user.email,
@@ -129,6 +131,7 @@ class UserList(BaseModel):
 
     @classmethod
     def of(cls, page: UserPage) -> UserList:
+        """Fill the model from a page of users."""
         return cls(
             items=[UserDetailOut.of(user, seen) for user, seen in page.items],
             total=page.total,
@@ -161,6 +164,7 @@ class KeyOut(BaseModel):
 
     @classmethod
     def of(cls, key: ApiKey, in_force: frozenset[Permission]) -> KeyOut:
+        """Fill the model from a key and what it may do now."""
         return cls(
             id=str(key.id),
             name=key.name,
@@ -186,6 +190,7 @@ class NewKeyOut(KeyOut):
     @classmethod
     def showing(cls, key: ApiKey, secret: str) -> NewKeyOut:
         # All of it is in force: no key is made that may do more than its user or its maker.
+        """Fill the model from a new key and its secret."""
         return cls(**KeyOut.of(key, key.scope).model_dump(), key=secret)
 
 
