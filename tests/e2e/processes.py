@@ -168,9 +168,8 @@ class Processes:
 
         The claim of a question under way would end too early: see `wait_until_nobody_asks`.
         """
-        self.bank.advance(
-            seconds
-        )  # First: whoever asks because of what follows asks later than this.
+        # First, so that what is asked because of the rest comes later than this.
+        self.bank.let_time_pass(seconds)
         with self.database.begin() as connection:
             age_calls(connection, seconds)
             connection.execute(
@@ -255,6 +254,8 @@ class Bank:
     def __init__(self, url: str) -> None:
         self.url = url
         self._kept: list[dict[str, Any]] = []
+        self._passed: list[tuple[float, float]] = []
+        """When the clocks of all were set forward, and by how many seconds."""
 
     def fail(self, mode: str, *, prefix: str = "") -> None:
         """Questions about references with this prefix (without one: all calls) fail, until `mend`."""
@@ -268,6 +269,11 @@ class Bank:
         """Let time pass at the bank only."""
         self._tell("clock", advance=seconds)
 
+    def let_time_pass(self, seconds: float) -> None:
+        """As `advance`, where the same time passes for the product: calls are that far apart."""
+        self._passed.append((time.time(), seconds))
+        self.advance(seconds)
+
     def calls(self, key: str | None = None) -> list[dict[str, Any]]:
         """Questions about payments, oldest first, as counted at the bank."""
         return [call for call in self._kept + self._seen() if key in (None, call["key"])]
@@ -280,7 +286,8 @@ class Bank:
         """The most questions about one payment within any 60 s."""
         arrivals: dict[str, list[float]] = {}
         for call in self.calls():
-            arrivals.setdefault(call["key"], []).append(call["arrived"])
+            passed = sum(seconds for moment, seconds in self._passed if moment <= call["arrived"])
+            arrivals.setdefault(call["key"], []).append(call["arrived"] + passed)
         return max(
             sum(1 for later in moments if moment <= later < moment + 60)
             for moments in arrivals.values()

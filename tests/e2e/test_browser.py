@@ -221,9 +221,11 @@ def test_rows_ask_again_only_while_something_is_in_process(
     open_page: Opener, cashier: Visitor, gallery: dict[str, str]
 ) -> None:
     page = open_page(cashier)
+    page.clock.install()
     page.goto("/transactions?status=IN_PROGRESS")
+    expect(page.locator("#rows[data-poll]")).to_have_count(1)
     with page.expect_request("**/transactions?status=IN_PROGRESS", timeout=15_000) as asked:
-        expect(page.locator("#rows[data-poll]")).to_have_count(1)
+        page.clock.run_for(11_000)
     assert asked.value.headers["hx-request"] == "true"
     page.goto("/transactions?status=COMPLETED")
     expect(page.locator("#rows[data-poll]")).to_have_count(0)
