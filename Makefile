@@ -28,7 +28,7 @@ check: setup $(CATALOGS) ## Formatting, lint, types, security (ruff S), template
 	$(VENV) -m ruff check .
 	$(VENV) -m mypy
 	$(VENV) -m djlint templates --lint --quiet
-	$(VENV) -m pytest -q $(CHECK_TESTS)
+	$(VENV) -m pytest -q -n auto $(CHECK_TESTS)
 	@mkdir -p .data
 	$(VENV) -m babel.messages.frontend -q extract --no-location -F pyproject.toml -k _l -k lazy_gettext -o $(TEMPLATE) .
 	$(VENV) -m babel.messages.frontend update --check -N --ignore-pot-creation-date -i $(TEMPLATE) -d translations
