@@ -183,6 +183,7 @@ def test_cookies_travel_without_https_only_where_nothing_but_this_machine_is_ser
         base64.b64encode(secrets.token_bytes(32)).decode(),
         "correct horse battery staple, and four more words",
     ],
+    ids=["hex 64", "hex 32", "url-safe 32", "url-safe 64", "base64", "words"],
 )
 def test_production_takes_every_random_key(key: str):
     settings = Settings.from_environment({**PRODUCTION, "SECRET_KEY": key})
