@@ -243,7 +243,7 @@ class Processes:
         ended = self._running[name].poll()
         assert ended is None, f"{name} ended with {ended}: {self.log(name)[-2000:]}"
         try:
-            return requests.get(url, headers=headers, timeout=5).status_code == 200
+            return requests.get(url, headers=headers, timeout=30).status_code == 200
         except requests.RequestException:
             return False
 
@@ -263,7 +263,7 @@ class Bank:
         self._tell("failures", mode=mode, **struck)
 
     def mend(self) -> None:
-        requests.delete(f"{self.url}/admin/failures", timeout=5).raise_for_status()
+        requests.delete(f"{self.url}/admin/failures", timeout=30).raise_for_status()
 
     def advance(self, seconds: float) -> None:
         """Let time pass at the bank only."""
@@ -295,9 +295,9 @@ class Bank:
         )
 
     def _seen(self) -> list[dict[str, Any]]:
-        answer = requests.get(f"{self.url}/admin/calls?kind=transactions", timeout=5)
+        answer = requests.get(f"{self.url}/admin/calls?kind=transactions", timeout=30)
         seen: list[dict[str, Any]] = answer.json()["calls"]
         return seen
 
     def _tell(self, desk: str, **order: Any) -> None:
-        requests.post(f"{self.url}/admin/{desk}", json=order, timeout=5).raise_for_status()
+        requests.post(f"{self.url}/admin/{desk}", json=order, timeout=30).raise_for_status()

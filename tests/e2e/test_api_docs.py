@@ -22,7 +22,7 @@ def page(chromium: Browser, processes: Processes) -> Iterator[Page]:  # noqa: F8
     context = chromium.new_context(
         base_url=processes.web_url, locale="es-VE", viewport={"width": 1280, "height": 1000}
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     opened = context.new_page()
     opened.on(
         "console",

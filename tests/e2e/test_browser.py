@@ -45,6 +45,7 @@ FOCUS_IS_SEEN = """() => [document.activeElement, document.activeElement.closest
     .some((one) => one && getComputedStyle(one).outlineStyle !== "none")"""
 
 Opener = Callable[..., Page]
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def open_page(chromium: Browser, processes: Processes) -> Iterator[Opener]:
             **options,
         )
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         if person:
             context.add_cookies(
                 [
@@ -254,7 +255,7 @@ def test_everything_works_without_javascript(open_page: Opener) -> None:
     check = page.get_by_role("button", name="Consultar Banesco")
     wait_until(
         lambda: page.reload() and check.get_attribute("aria-disabled") is None,
-        seconds=10,
+        seconds=30,
         describe="the first question is over",
     )
     check.click()

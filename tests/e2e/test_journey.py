@@ -48,7 +48,7 @@ def waiting(processes: Processes, cashier: Visitor) -> Waiting:
     )
     wait_until(
         lambda: processes.bank.calls(late) and processes.bank.calls(hanging),
-        seconds=10,
+        seconds=30,
         describe="the bank was asked right after logging",
     )
     processes.bank.advance(61)
@@ -60,7 +60,7 @@ def test_an_approved_payment_is_verified_right_after_it_was_logged(
 ) -> None:
     number = reference(100)
     page = cashier.log(number)
-    text = cashier.sees(page, "Verificado", seconds=5)
+    text = cashier.sees(page, "Verificado", seconds=20)
     assert f"Bs. {int(number[3:]) // 100:,}".replace(",", ".") in text
     assert "Rosa Elena Villegas" in text
     assert len(processes.bank.calls(number)) == 1
@@ -71,7 +71,7 @@ def test_a_wrong_amount_goes_to_the_supervisor_who_approves_it(
 ) -> None:
     number = reference(200)
     page = cashier.log(number)
-    text = cashier.sees(page, "Por revisar", seconds=5)
+    text = cashier.sees(page, "Por revisar", seconds=20)
     declared, shown = amount_of(number), amount_of(f"{int(number) + 100}")
     for amount in (declared, shown):
         assert f"{amount[0]}.{amount[1:]}" in text
@@ -99,7 +99,7 @@ def test_a_wrong_amount_goes_to_the_supervisor_who_approves_it(
 
 def test_nobody_decides_an_entry_of_ones_own(supervisor: Visitor) -> None:
     page = supervisor.log(reference(200))
-    text = supervisor.sees(page, "Por revisar", seconds=5)
+    text = supervisor.sees(page, "Por revisar", seconds=20)
     assert "debe decidirlo otra persona" in text
     refused = supervisor.review(page, "approve", "Yo misma lo vi")
     assert refused.status_code == 403
@@ -108,13 +108,13 @@ def test_nobody_decides_an_entry_of_ones_own(supervisor: Visitor) -> None:
 
 def test_what_the_bank_rejected_is_rejected(cashier: Visitor) -> None:
     page = cashier.log(reference(300))
-    text = cashier.sees(page, "Rechazado", seconds=5)
+    text = cashier.sees(page, "Rechazado", seconds=20)
     assert "Por qué" in text
 
 
 def test_a_word_that_nobody_knows_proves_nothing(cashier: Visitor, supervisor: Visitor) -> None:
     page = cashier.log(reference(920))
-    cashier.sees(page, "Desconocido", seconds=5)
+    cashier.sees(page, "Desconocido", seconds=20)
     rejected = supervisor.review(page, "reject", "El paciente reconoció que no pagó")
     assert rejected.status_code == 303
     assert cashier.status(page) == "Rechazado"
@@ -158,7 +158,7 @@ def test_one_form_sent_twenty_times_at_once_makes_one_row(
     assert {answer.status_code for answer in answers} == {303}
     assert len({answer.headers["Location"] for answer in answers}) == 1
     assert "1 pago " in words(cashier.get(f"/transactions?reference={number}").text)
-    cashier.sees(answers[0].headers["Location"], "Verificado", seconds=5)
+    cashier.sees(answers[0].headers["Location"], "Verificado", seconds=20)
     assert len(processes.bank.calls(number)) == 1
 
 

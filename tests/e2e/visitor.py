@@ -44,7 +44,7 @@ class Visitor:
         assert answer.status_code == 303, words(answer.text)
 
     def get(self, path: str) -> requests.Response:
-        return self.session.get(f"{self.base}{path}", timeout=20, allow_redirects=False)
+        return self.session.get(f"{self.base}{path}", timeout=60, allow_redirects=False)
 
     def hidden(self, path: str) -> dict[str, str]:
         """The hidden fields of a page's forms; the first of each name."""
@@ -63,7 +63,7 @@ class Visitor:
 
     def post(self, path: str, data: dict[str, Any]) -> requests.Response:
         """Send exactly these fields."""
-        return self.session.post(f"{self.base}{path}", data=data, timeout=20, allow_redirects=False)
+        return self.session.post(f"{self.base}{path}", data=data, timeout=60, allow_redirects=False)
 
     def payment(self, reference: str, **changes: str) -> dict[str, str]:
         """What is typed for a payment that fits what the bank shows."""
@@ -97,7 +97,7 @@ class Visitor:
         assert heading
         return words(heading[1])
 
-    def sees(self, path: str, status: str, *, seconds: float = 10) -> str:
+    def sees(self, path: str, status: str, *, seconds: float = 30) -> str:
         """Reload until the payment has this status; returns what the page then says."""
         wait_until(
             lambda: self.status(path) == status,
