@@ -31,6 +31,8 @@ from webapp.kernel.config import PROJECT_ROOT
 from webapp.kernel.permissions import Permission
 from webapp.transactions import identifiers
 from webapp.web.guard import access_of
+from webapp.webhooks.addresses import Addresses
+from webapp.webhooks.sending import Sender
 
 COMMITTED = PROJECT_ROOT / "docs" / "openapi.json"
 RELEASED = PROJECT_ROOT / "docs" / "openapi-released.json"
@@ -278,6 +280,22 @@ def test_the_dialect_in_force_says_what_a_payment_must_bring(
     assert other["properties"]["reference"]["pattern"] == "^[0-9]{6,12}$"
     assert {"amount", "operation_date"} <= set(other["required"])
     assert "payer_bank" not in other["required"]
+
+
+def test_the_contract_names_the_ports_at_which_webhooks_may_listen(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.extensions, "webhooks", Sender(Addresses(ports=(443, 9443))))
+    schemas = document.build(app)["components"]["schemas"]
+    create = schemas["CreateWebhook"]["properties"]["url"]["pattern"]
+    (change,) = [
+        part["pattern"]
+        for part in schemas["ChangeWebhook"]["properties"]["url"]["anyOf"]
+        if "pattern" in part
+    ]
+    assert create == change
+    assert re.search(create, "https://his.clinica.com:9443/pagos")
+    assert not re.search(create, "https://his.clinica.com:8443/pagos")
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "TRACE", "BREW"])

@@ -7,12 +7,13 @@ characters beyond Latin-1 are letters they therefore leave to the description.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from webapp.accounts import passwords
 from webapp.transactions import identifiers
 from webapp.transactions.status_changes import MAX_REASON
+from webapp.webhooks.addresses import DEFAULT_PORTS
 
 Schema = dict[str, Any]
 
@@ -124,9 +125,17 @@ KEY_NAME = _text(
     "HIS, servidor 2",
     maxLength=100,
 )
+
+
+def webhook_url_pattern(ports: Iterable[int]) -> str:
+    """Return the pattern of a webhook's address at one of these ports."""
+    port = "|".join(map(str, ports))
+    host = r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9_-]+"
+    return rf"^[Hh][Tt][Tt][Pp][Ss]://{host}(?::(?:{port}))?(?:[/?][!-\u0022$-\[\]-~]*)?$"
+
+
 WEBHOOK_URL = _text(
-    r"^[Hh][Tt][Tt][Pp][Ss]://(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9_-]+(?::[1-9][0-9]{0,3})?"
-    r"(?:[/?][!-\u0022$-\[\]-~]*)?$",
+    webhook_url_pattern(DEFAULT_PORTS),
     "Where messages are sent: https, without user, password or fragment; its name must lead to public addresses.",
     "https://his.clinica.com/pagos",
     maxLength=2000,

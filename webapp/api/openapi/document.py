@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from werkzeug.routing import Rule
 
+from webapp.api.contract import formats
 from webapp.api.contract.headers import EVERYWHERE, RESPONSE_HEADERS, SIGN_IN_HEADERS
 from webapp.api.contract.operation import Operation, operation_of
 from webapp.api.contract.parameters import PARAMETERS
@@ -46,6 +47,7 @@ TAGS = {
     "Contract": "This document.",
 }
 TRANSACTION_BODIES = ("CreateTransaction", "ChangeTransaction")
+WEBHOOK_BODIES = ("CreateWebhook", "ChangeWebhook")
 BEARER = {
     "type": "http",
     "scheme": "bearer",
@@ -105,7 +107,11 @@ def build(app: Flask) -> Schema:
         described.append(operation)
         doc = (view.__doc__ or "").strip()
         paths.setdefault(path, {})[method] = _operation(operation, access, rule, doc)
-    schemas = _schemas(described, _requirements(app))
+    schemas = _schemas(described)
+    for name in TRANSACTION_BODIES:
+        _apply_requirements(schemas[name], _requirements(app), whole=name == "CreateTransaction")
+    for name in WEBHOOK_BODIES:
+        _apply_ports(schemas[name], app.extensions["webhooks"].addresses.ports)
     used = {operation.tag for operation in described}
     tags = [tag for tag in TAGS if tag in used] + sorted(used - set(TAGS))
     return {
@@ -328,7 +334,7 @@ def _refusal(
     }
 
 
-def _schemas(operations: list[Operation], requirements: list[Requirements]) -> dict[str, Schema]:
+def _schemas(operations: list[Operation]) -> dict[str, Schema]:
     sent = {operation.body for operation in operations if operation.body}
     queries = {operation.query for operation in operations if operation.query}
     answered = {
@@ -349,8 +355,6 @@ def _schemas(operations: list[Operation], requirements: list[Requirements]) -> d
     }
     for schema in schemas.values():
         schema.pop("title", None)
-    for name in TRANSACTION_BODIES:
-        _say_what_the_bank_needs(schemas[name], requirements, whole=name == "CreateTransaction")
     return schemas
 
 
@@ -364,8 +368,16 @@ def _requirements(app: Flask) -> list[Requirements]:
     return [bank.gateway.requirements(kind, payer) for kind in BankType for payer in payers]
 
 
-def _say_what_the_bank_needs(schema: Schema, needs: list[Requirements], *, whole: bool) -> None:
-    """The dialect in force decides how long a reference is and which fields cannot be left out."""
+def _apply_ports(schema: Schema, ports: Iterable[int]) -> None:
+    """Publish the ports at which webhooks may listen in this installation."""
+    url = schema["properties"]["url"]
+    for part in (url, *url.get("anyOf", [])):
+        if "pattern" in part:
+            part["pattern"] = formats.webhook_url_pattern(ports)
+
+
+def _apply_requirements(schema: Schema, needs: list[Requirements], *, whole: bool) -> None:
+    """Publish how long a reference is and which fields cannot be left out in the dialect in force."""
     least = min(need.reference_digits[0] for need in needs)
     most = max(need.reference_digits[1] for need in needs)
     digits = f"{{{least}}}" if least == most else f"{{{least},{most}}}"
