@@ -1,4 +1,4 @@
-"""Integrators whose programs listen."""
+"""Fixtures of the webhooks: receivers, a sender, and endpoints."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ Listen = Callable[..., WebhookEndpoint]
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """A program that listens."""
+    """Run a program that receives messages."""
     with receiving() as program:
         yield program
 
 
 @pytest.fixture
 def other_receiver() -> Iterator[Receiver]:
-    """Another one."""
+    """Run a second program that receives messages."""
     with receiving() as program:
         yield program
 
 
 @pytest.fixture
 def sender() -> Sender:
-    """Sends to loopback, as the development setting allows; every name leads there."""
+    """Return a sender for which every name leads to loopback, as the development setting allows."""
     return Sender(ANYWHERE, seconds=5)
 
 
 @pytest.fixture
 def listen(app: Flask, cast: Cast) -> Listen:
-    """Registers an endpoint, by default the integrator's and for every event."""
+    """Return a function that registers an endpoint, by default the integrator's and for every event."""
 
     def register(url: str, *, owner: Person | None = None, **changes: Any) -> WebhookEndpoint:
         given: dict[str, Any] = {"events": list(EventType), "addresses": ANYWHERE, **changes}
@@ -58,7 +58,7 @@ def listen(app: Flask, cast: Cast) -> Listen:
 
 
 def deliveries() -> list[WebhookDelivery]:
-    """Everything staged, oldest first, as it stands now."""
+    """Return every delivery in its present state, oldest first."""
     query = select(WebhookDelivery).order_by(WebhookDelivery.created_at, WebhookDelivery.id)
     rows = list(db.session.scalars(query.execution_options(populate_existing=True)))
     db.session.rollback()
@@ -66,7 +66,7 @@ def deliveries() -> list[WebhookDelivery]:
 
 
 def endpoint_now(endpoint: WebhookEndpoint) -> WebhookEndpoint:
-    """The endpoint as it stands now."""
+    """Return the endpoint in its present state."""
     found = db.session.get(WebhookEndpoint, endpoint.id, populate_existing=True)
     db.session.rollback()
     assert found is not None
@@ -74,7 +74,7 @@ def endpoint_now(endpoint: WebhookEndpoint) -> WebhookEndpoint:
 
 
 def let_time_pass() -> None:
-    """Whatever waits is due, and whoever rests or was claimed is free."""
+    """Make every pending delivery due, and end every lease and pause."""
     db.session.execute(
         update(WebhookDelivery)
         .where(WebhookDelivery.next_attempt_at.is_not(None))
@@ -85,7 +85,7 @@ def let_time_pass() -> None:
 
 
 def staged_for(endpoint: WebhookEndpoint, count: int) -> list[uuid.UUID]:
-    """Several messages for one endpoint, due now."""
+    """Stage several messages for one endpoint, due now; return their ids."""
     rows = [
         WebhookDelivery(
             id=uuid.uuid4(),
@@ -102,7 +102,7 @@ def staged_for(endpoint: WebhookEndpoint, count: int) -> list[uuid.UUID]:
 
 
 def send_all(sender: Sender) -> int:
-    """Send whatever is due now; how many attempts that took."""
+    """Send everything that is due now; return how many attempts that took."""
     attempts = 0
     while deliver_due(sender=sender):
         attempts += 1

@@ -1,4 +1,4 @@
-"""Where deliveries may go, and that they go exactly there."""
+"""Addresses that messages may be sent to, and that they are sent exactly there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from tests.support.properties import calmly
 from tests.support.receivers import Names, Receiver
-from webapp.webhooks.addresses import Addresses, Problem, Refused, is_public, system_resolver
+from webapp.webhooks.addresses import (
+    Addresses,
+    AddressProblem,
+    AddressRefused,
+    is_public,
+    system_resolver,
+)
 from webapp.webhooks.events import Failure
 from webapp.webhooks.sending import Message, Sender
 from webapp.webhooks.signing import new_secret
@@ -18,10 +24,10 @@ from webapp.webhooks.signing import new_secret
 PUBLIC = "93.184.215.14"
 
 
-def refusal(url: str, rule: Addresses) -> Problem | None:
+def refusal(url: str, rule: Addresses) -> AddressProblem | None:
     try:
         rule.locate(url)
-    except Refused as refused:
+    except AddressRefused as refused:
         return refused.problem
     return None
 
@@ -74,7 +80,7 @@ def refusal(url: str, rule: Addresses) -> Problem | None:
 def test_nothing_is_sent_to_an_address_that_is_not_of_the_open_internet(address: str):
     assert not is_public(address)
     rule = Addresses(resolve=Names([address]))
-    assert refusal("https://hooks.example/in", rule) is Problem.FORBIDDEN
+    assert refusal("https://hooks.example/in", rule) is AddressProblem.FORBIDDEN
 
 
 @pytest.mark.parametrize("address", [PUBLIC, "8.8.8.8", "2606:4700::1111", "2a00:1450::1"])
@@ -84,50 +90,53 @@ def test_addresses_of_the_open_internet_are_taken(address: str):
 
 def test_one_forbidden_address_among_several_is_enough():
     rule = Addresses(resolve=Names([PUBLIC, "10.0.0.7"]))
-    assert refusal("https://hooks.example/in", rule) is Problem.FORBIDDEN
+    assert refusal("https://hooks.example/in", rule) is AddressProblem.FORBIDDEN
 
 
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "[::1]", "localhost"]
 )
-def test_no_spelling_of_this_very_machine_gets_through(host: str):
-    assert refusal(f"https://{host}/in", Addresses()) in (Problem.FORBIDDEN, Problem.UNRESOLVED)
+def test_no_spelling_of_loopback_is_accepted(host: str):
+    assert refusal(f"https://{host}/in", Addresses()) in (
+        AddressProblem.FORBIDDEN,
+        AddressProblem.UNRESOLVED,
+    )
 
 
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("http://hooks.example/in", Problem.SCHEME),
-        ("ftp://hooks.example/in", Problem.SCHEME),
-        ("file:///etc/passwd", Problem.SCHEME),
-        ("hooks.example/in", Problem.SCHEME),
-        ("https://user@hooks.example/in", Problem.CREDENTIALS),
-        ("https://user:word@hooks.example/in", Problem.CREDENTIALS),
-        ("https://@hooks.example/in", Problem.CREDENTIALS),
-        ("https://hooks.example/in#part", Problem.FRAGMENT),
-        ("https://hooks.example/in#", Problem.FRAGMENT),
-        ("https://hooks.example:0/in", Problem.SPELLING),
-        ("https://hooks.example:22/in", Problem.PORT),
-        ("https://hooks.example:25/in", Problem.PORT),
-        ("https://hooks.example:80/in", Problem.PORT),
-        ("https://hooks.example:5432/in", Problem.PORT),
-        ("https://hooks.example:65535/in", Problem.PORT),
-        ("https://hooks.example:65536/in", Problem.SPELLING),
-        ("https://hooks.example:https/in", Problem.SPELLING),
-        ("https:///in", Problem.SPELLING),
-        ("https://./in", Problem.SPELLING),
-        ("https://[::1/in", Problem.SPELLING),
-        ("https://hooks.example\\@10.0.0.1/in", Problem.SPELLING),
-        ("https://hooks.example/in\r\nHost: other", Problem.SPELLING),
-        ("https://hooks.example/a b", Problem.SPELLING),
-        ("https://clínica.example/in", Problem.SPELLING),
-        ("https://hooks.example/\x00", Problem.SPELLING),
-        ("", Problem.SPELLING),
-        ("https://hooks.example/" + "a" * 1980, Problem.SPELLING),
+        ("http://hooks.example/in", AddressProblem.SCHEME),
+        ("ftp://hooks.example/in", AddressProblem.SCHEME),
+        ("file:///etc/passwd", AddressProblem.SCHEME),
+        ("hooks.example/in", AddressProblem.SCHEME),
+        ("https://user@hooks.example/in", AddressProblem.CREDENTIALS),
+        ("https://user:word@hooks.example/in", AddressProblem.CREDENTIALS),
+        ("https://@hooks.example/in", AddressProblem.CREDENTIALS),
+        ("https://hooks.example/in#part", AddressProblem.FRAGMENT),
+        ("https://hooks.example/in#", AddressProblem.FRAGMENT),
+        ("https://hooks.example:0/in", AddressProblem.SPELLING),
+        ("https://hooks.example:22/in", AddressProblem.PORT),
+        ("https://hooks.example:25/in", AddressProblem.PORT),
+        ("https://hooks.example:80/in", AddressProblem.PORT),
+        ("https://hooks.example:5432/in", AddressProblem.PORT),
+        ("https://hooks.example:65535/in", AddressProblem.PORT),
+        ("https://hooks.example:65536/in", AddressProblem.SPELLING),
+        ("https://hooks.example:https/in", AddressProblem.SPELLING),
+        ("https:///in", AddressProblem.SPELLING),
+        ("https://./in", AddressProblem.SPELLING),
+        ("https://[::1/in", AddressProblem.SPELLING),
+        ("https://hooks.example\\@10.0.0.1/in", AddressProblem.SPELLING),
+        ("https://hooks.example/in\r\nHost: other", AddressProblem.SPELLING),
+        ("https://hooks.example/a b", AddressProblem.SPELLING),
+        ("https://clínica.example/in", AddressProblem.SPELLING),
+        ("https://hooks.example/\x00", AddressProblem.SPELLING),
+        ("", AddressProblem.SPELLING),
+        ("https://hooks.example/" + "a" * 1980, AddressProblem.SPELLING),
     ],
 )
-def test_what_is_no_plain_https_address_is_refused_before_anything_is_asked(
-    url: str, problem: Problem
+def test_an_address_that_is_not_plain_https_is_refused_before_its_name_is_resolved(
+    url: str, problem: AddressProblem
 ):
     names = Names([PUBLIC])
     assert refusal(url, Addresses(resolve=names)) is problem
@@ -136,15 +145,18 @@ def test_what_is_no_plain_https_address_is_refused_before_anything_is_asked(
 
 @calmly
 @given(st.text(max_size=80))
-def test_no_text_is_ever_an_error(text: str):
+def test_any_text_is_refused_without_an_error(text: str):
     rule = Addresses(resolve=Names(["10.0.0.1"]))
     assert refusal(text, rule) is not None
     assert refusal(f"https://{text}", rule) is not None
 
 
 def test_a_name_that_does_not_exist_is_refused():
-    assert refusal("https://hooks.example/in", Addresses(resolve=Names([]))) is Problem.UNRESOLVED
-    assert refusal("https://" + "a" * 70 + ".example/", Addresses()) is Problem.UNRESOLVED
+    assert (
+        refusal("https://hooks.example/in", Addresses(resolve=Names([])))
+        is AddressProblem.UNRESOLVED
+    )
+    assert refusal("https://" + "a" * 70 + ".example/", Addresses()) is AddressProblem.UNRESOLVED
 
 
 def test_port_path_and_name_are_read_from_the_address():
@@ -159,7 +171,7 @@ def test_port_path_and_name_are_read_from_the_address():
 def test_the_operator_chooses_the_ports():
     rule = Addresses(ports=(4443,), resolve=Names([PUBLIC]))
     assert rule.locate("https://hooks.example:4443/in").port == 4443
-    assert refusal("https://hooks.example/in", rule) is Problem.PORT
+    assert refusal("https://hooks.example/in", rule) is AddressProblem.PORT
 
 
 def test_the_development_setting_admits_http_and_loopback():
@@ -169,9 +181,9 @@ def test_the_development_setting_admits_http_and_loopback():
 
 
 @pytest.mark.parametrize("port", [22, 25, 110, 1023])
-def test_not_even_in_development_is_a_mail_server_or_a_terminal_spoken_to(port: int):
+def test_privileged_ports_are_refused_in_development_too(port: int):
     rule = Addresses(allow_private=True)
-    assert refusal(f"http://127.0.0.1:{port}/in", rule) is Problem.PORT
+    assert refusal(f"http://127.0.0.1:{port}/in", rule) is AddressProblem.PORT
 
 
 def test_the_machines_resolver_knows_this_machine():
@@ -184,8 +196,10 @@ def message(url: str) -> Message:
     return Message(id="m-1", url=url, body=b"{}", signing_secrets=(new_secret(),))
 
 
-def test_a_name_is_asked_about_once_and_the_line_leads_to_what_was_checked(receiver: Receiver):
-    """Nobody but the test's resolver knows the name: whoever asks again would not arrive."""
+def test_a_name_is_resolved_once_and_the_connection_leads_to_the_checked_address(
+    receiver: Receiver,
+):
+    """Only the test's resolver knows the name: resolving it a second time would lead elsewhere."""
     names = Names(["127.0.0.1"], ["10.0.0.1"])
     result = Sender(Addresses(allow_private=True, resolve=names), seconds=5).send(
         message(receiver.url)
@@ -196,7 +210,7 @@ def test_a_name_is_asked_about_once_and_the_line_leads_to_what_was_checked(recei
     assert request.headers["host"] == receiver.url.split("/")[2]
 
 
-def test_a_name_that_changed_its_mind_since_it_was_registered_gets_nothing(receiver: Receiver):
+def test_a_name_that_resolves_elsewhere_since_registration_gets_nothing(receiver: Receiver):
     names = Names([PUBLIC], ["127.0.0.1"])
     url = receiver.url.replace("http:", "https:")
     rule = Addresses(resolve=names, ports=(urlsplit(url).port or 0,))

@@ -1,4 +1,4 @@
-"""What is due is sent, repeated and given up; nothing is lost, and nobody is kept waiting by others."""
+"""Due messages are sent, tried again and at last abandoned; none is lost, and no receiver delays another."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from webapp.kernel.metrics import WEBHOOK_DELIVERIES
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.worker import Worker
 from webapp.webhooks import delivery, queries, retry_schedule, service
-from webapp.webhooks.delivery import claim, deliver_due
+from webapp.webhooks.delivery import deliver_due, lease_next
 from webapp.webhooks.events import DeliveryState, DisabledReason, Failure
 from webapp.webhooks.models import WebhookDelivery, WebhookEndpoint
 from webapp.webhooks.sending import Message, Result, Sender
@@ -47,7 +47,7 @@ def log_of(row: WebhookDelivery) -> list[tuple[int | None, str | None]]:
     return [(attempt.http_status, attempt.failure) for attempt in found]
 
 
-def test_the_worker_tells_of_a_verified_payment(
+def test_the_worker_sends_a_message_about_a_verified_payment(
     app: Flask, cast: Cast, bank: FakeGateway, receiver: Receiver, sender: Sender, listen: Listen
 ):
     endpoint = listen(receiver.url)
@@ -120,7 +120,7 @@ def test_a_receiver_may_ask_for_more_time_but_not_for_ever(asked: float | None, 
     assert wait <= max(timedelta(hours=hours), timedelta(seconds=6))
 
 
-def test_a_receiver_that_is_gone_is_not_bothered_again(
+def test_a_receiver_that_answers_410_is_disabled(
     receiver: Receiver, sender: Sender, listen: Listen
 ):
     endpoint = listen(receiver.url)
@@ -144,26 +144,26 @@ def test_a_receiver_that_failed_for_five_days_is_disabled(
     receiver.will_answer(500)
     send_all(sender)
     assert endpoint_now(endpoint).is_active
-    _failing_since(endpoint, timedelta(days=5))
+    _fail_since(timedelta(days=5))
     let_time_pass()
     send_all(sender)
     assert endpoint_now(endpoint).disabled_reason == DisabledReason.FAILING
 
 
-def test_one_success_in_between_is_enough_to_stay(
+def test_one_success_in_between_keeps_a_receiver_enabled(
     receiver: Receiver, sender: Sender, listen: Listen
 ):
     endpoint = listen(receiver.url)
     staged_for(endpoint, 2)
     receiver.will_answer(500, 200, 500)
     send_all(sender)
-    _failing_since(endpoint, timedelta(days=5))
+    _fail_since(timedelta(days=5))
     let_time_pass()
     send_all(sender)
     assert endpoint_now(endpoint).is_active
 
 
-def _failing_since(endpoint: WebhookEndpoint, age: timedelta) -> None:
+def _fail_since(age: timedelta) -> None:
     db.session.execute(update(WebhookEndpoint).values(failing_since=clock.now() - age))
     db.session.commit()
 
@@ -186,7 +186,7 @@ def test_a_worker_killed_before_it_sent_loses_nothing(
     receiver: Receiver, sender: Sender, listen: Listen
 ):
     (staged,) = staged_for(listen(receiver.url), 1)
-    assert claim() is not None  # and then it dies
+    assert lease_next() is not None  # and then it dies
     assert send_all(sender) == 0
     let_time_pass()
     assert send_all(sender) == 1
@@ -194,7 +194,7 @@ def test_a_worker_killed_before_it_sent_loses_nothing(
 
 
 class _Killed(BaseException):
-    """What no code catches."""
+    """An exception that no code catches, as a kill."""
 
 
 class _DiesAfterSending(Sender):
@@ -253,22 +253,22 @@ def _start_worker(settings: Settings) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, stdout=subprocess.DEVNULL)
 
 
-def test_a_slow_worker_whose_claim_ran_out_undoes_nothing(
+def test_a_slow_worker_whose_lease_expired_undoes_nothing(
     receiver: Receiver, sender: Sender, listen: Listen
 ):
     staged_for(listen(receiver.url), 1)
-    slow = claim()
+    slow = lease_next()
     assert slow is not None
     let_time_pass()
     send_all(sender)
-    delivery.record(slow, Result(failure=None, http_status=200))
-    delivery.record(slow, Result(failure=Failure.STATUS, http_status=500))
+    delivery.record_attempt(slow, Result(failure=None, http_status=200))
+    delivery.record_attempt(slow, Result(failure=Failure.STATUS, http_status=500))
     (row,) = deliveries()
     assert row.state is DeliveryState.DELIVERED
     assert len(log_of(row)) == 3
 
 
-def test_a_receiver_that_hangs_holds_nobody_up(
+def test_a_receiver_that_hangs_does_not_delay_others(
     app: Flask, receiver: Receiver, other_receiver: Receiver, sender: Sender, listen: Listen
 ):
     staged_for(listen(receiver.url), 3)
@@ -285,7 +285,7 @@ def test_a_receiver_that_hangs_holds_nobody_up(
     assert len(receiver.received) == 1
 
 
-def test_one_place_is_kept_for_receivers_that_answer(
+def test_healthy_receivers_are_served_while_others_fail(
     receiver: Receiver, other_receiver: Receiver, sender: Sender, listen: Listen
 ):
     staged_for(listen(receiver.url), 2)
@@ -293,7 +293,7 @@ def test_one_place_is_kept_for_receivers_that_answer(
     send_all(sender)
     let_time_pass()
     staged_for(listen(other_receiver.url), 2)
-    while deliver_due(sender=sender, sound_only=True):
+    while deliver_due(sender=sender, healthy_only=True):
         pass
     assert len(other_receiver.received) == 2
     assert len(receiver.received) == 1
@@ -309,7 +309,7 @@ def test_receivers_take_turns(
     assert (len(receiver.received), len(other_receiver.received)) == (1, 1)
 
 
-def test_nothing_is_sent_for_somebody_who_may_not_have_it_any_more(
+def test_nothing_is_sent_to_an_endpoint_of_an_inactive_user(
     cast: Cast, receiver: Receiver, sender: Sender, listen: Listen
 ):
     staged_for(listen(receiver.url), 1)
@@ -326,15 +326,15 @@ def _set_active(user_id: uuid.UUID, active: bool) -> None:
     db.session.commit()
 
 
-def test_an_endpoint_removed_while_it_is_sent_to_ends_quietly(
+def test_an_endpoint_can_be_removed_while_a_message_is_being_sent_to_it(
     cast: Cast, receiver: Receiver, listen: Listen
 ):
     endpoint = listen(receiver.url)
     staged_for(endpoint, 1)
-    claimed = claim()
-    assert claimed is not None
+    leased = lease_next()
+    assert leased is not None
     service.remove(actor=cast.integrator.actor, key=str(endpoint.id))
-    delivery.record(claimed, Result(failure=None, http_status=200))
+    delivery.record_attempt(leased, Result(failure=None, http_status=200))
     assert deliveries() == []
 
 

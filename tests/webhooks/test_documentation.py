@@ -1,4 +1,4 @@
-"""What docs/webhooks.md tells integrators is what they get; its examples run."""
+"""docs/webhooks.md is true, and its examples run."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def signed(*secrets: str, at: float | None = None) -> dict[str, str]:
 @pytest.mark.parametrize(
     "word", [TEST_EVENT, *EventType, *DeliveryState, *Failure, DisabledReason.GONE]
 )
-def test_every_word_of_the_api_is_explained(word: str) -> None:
+def test_every_value_of_the_api_is_explained(word: str) -> None:
     assert f"`{word}`" in TEXT
 
 
-def test_the_waits_are_those_of_the_schedule() -> None:
+def test_the_documented_waits_are_those_of_the_schedule() -> None:
     row = next(line for line in TEXT.splitlines() if line.startswith("| next after"))
     unit = {"s": "seconds", "min": "minutes", "h": "hours"}
     told = re.findall(r"(\d+) (s|min|h)\b", row)
@@ -52,7 +52,7 @@ def test_the_waits_are_those_of_the_schedule() -> None:
     ]
     assert waits == [int(delay.total_seconds()) for delay in retry_schedule.DELAYS]
     assert f"at most {service.MAX_ENDPOINTS} webhooks" in TEXT
-    assert f"for {service.KEPT.days} days" in TEXT
+    assert f"for {service.RETENTION.days} days" in TEXT
 
 
 def test_the_example_in_python_tells_genuine_messages_from_others() -> None:
@@ -67,7 +67,7 @@ def test_the_example_in_python_tells_genuine_messages_from_others() -> None:
     assert not is_genuine(ours, signed(ours, at=time.time() - 400), BODY)
 
 
-def test_the_example_by_hand_prints_the_signature(tmp_path: Path) -> None:
+def test_the_shell_example_prints_the_signature(tmp_path: Path) -> None:
     if not shutil.which("openssl") or not shutil.which("bash"):
         pytest.skip("the example needs bash and openssl")
     secret = signing.new_secret()

@@ -20,7 +20,7 @@ from webapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpo
 from webapp.webhooks.sending import Sender
 
 
-def test_what_is_older_than_ninety_days_goes_with_its_attempts(
+def test_deliveries_older_than_ninety_days_are_purged_with_their_attempts(
     receiver: Receiver, sender: Sender, listen: Listen
 ):
     old, young = staged_for(listen(receiver.url), 2)
@@ -31,17 +31,19 @@ def test_what_is_older_than_ninety_days_goes_with_its_attempts(
         .values(created_at=clock.now() - timedelta(days=91))
     )
     db.session.commit()
-    assert service.forget_old() == 1
+    assert service.purge_old() == 1
     assert [row.id for row in deliveries()] == [young]
     assert [row.delivery_id for row in db.session.query(WebhookAttempt)] == [young]
 
 
-def test_a_secret_that_signs_no_more_is_forgotten(cast: Cast, receiver: Receiver, listen: Listen):
+def test_an_old_secret_is_removed_once_it_no_longer_signs(
+    cast: Cast, receiver: Receiver, listen: Listen
+):
     endpoint = listen(receiver.url)
     service.rotate_secret(actor=cast.integrator.actor, key=str(endpoint.id))
-    service.forget_old(now=clock.now() + timedelta(hours=23))
+    service.purge_old(now=clock.now() + timedelta(hours=23))
     assert endpoint_now(endpoint).previous_secret is not None
-    service.forget_old(now=clock.now() + timedelta(hours=25))
+    service.purge_old(now=clock.now() + timedelta(hours=25))
     assert endpoint_now(endpoint).previous_secret is None
 
 

@@ -46,13 +46,13 @@ def test_while_secrets_overlap_both_verify(receiver: Receiver, sender: Sender):
         assert Webhook(secret).verify(request.body, request.headers)
 
 
-def test_secrets_are_long_and_never_twice_the_same():
+def test_secrets_are_long_and_unique():
     assert SECRET.startswith("whsec_") and SECRET != OLD_SECRET
     assert len(SECRET.removeprefix("whsec_")) == 44
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_nobody_follows_a_redirect(
+def test_redirects_are_not_followed(
     receiver: Receiver, other_receiver: Receiver, sender: Sender, status: int
 ):
     receiver.will_answer((status, {"Location": other_receiver.url}))
@@ -70,7 +70,7 @@ def test_only_2xx_is_delivered(receiver: Receiver, sender: Sender, status: int):
 
 
 @pytest.mark.parametrize(("status", "seconds"), [(429, 120.0), (503, 120.0), (500, None)])
-def test_a_receiver_that_asks_to_wait_is_heard(
+def test_retry_after_is_read_from_429_and_503_alone(
     receiver: Receiver, sender: Sender, status: int, seconds: float | None
 ):
     receiver.will_answer((status, {"Retry-After": "120"}))
@@ -78,7 +78,7 @@ def test_a_receiver_that_asks_to_wait_is_heard(
 
 
 @pytest.mark.parametrize("manner", ["hang", "drip"])
-def test_a_receiver_that_takes_too_long_is_left(receiver: Receiver, manner: str):
+def test_an_attempt_ends_at_its_deadline(receiver: Receiver, manner: str):
     receiver.will_answer(manner)
     impatient = Sender(Addresses(allow_private=True, resolve=Names()), seconds=0.3)
     result = impatient.send(message(receiver.url))
@@ -86,12 +86,12 @@ def test_a_receiver_that_takes_too_long_is_left(receiver: Receiver, manner: str)
     assert not receiver.release.is_set()
 
 
-def test_what_is_no_web_server_is_a_failure(receiver: Receiver, sender: Sender):
+def test_a_response_that_is_not_http_is_a_failure(receiver: Receiver, sender: Sender):
     receiver.will_answer("noise")
     assert sender.send(message(receiver.url)).failure is Failure.PROTOCOL
 
 
-def test_where_nobody_listens_is_a_failure(sender: Sender):
+def test_a_refused_connection_is_a_failure(sender: Sender):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -99,7 +99,7 @@ def test_where_nobody_listens_is_a_failure(sender: Sender):
     assert result.failure is Failure.CONNECTION
 
 
-def test_a_name_that_is_not_known_any_more_is_a_failure(receiver: Receiver):
+def test_a_name_that_no_longer_resolves_is_a_failure(receiver: Receiver):
     sender = Sender(Addresses(allow_private=True, resolve=Names([])), seconds=5)
     assert sender.send(message(receiver.url)).failure is Failure.NAME
 
@@ -129,7 +129,7 @@ def test_the_certificate_is_checked_against_the_name_not_the_address(
         assert len(receiver.received) == 1
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: Certificate):
+def test_a_certificate_of_an_unknown_authority_is_refused(certificate: Certificate):
     with receiving(certificate.serving()) as receiver:
         sender = Sender(Addresses(allow_private=True, resolve=Names()), seconds=5)
         assert sender.send(message(receiver.url)).failure is Failure.TLS

@@ -31,19 +31,19 @@ from webapp.transactions.service import Verdict
 from webapp.webhooks import service as webhooks
 from webapp.webhooks.events import EventType
 from webapp.webhooks.models import WebhookEndpoint
-from webapp.webhooks.service import Changes
+from webapp.webhooks.service import EndpointChanges
 
 URL = "https://hooks.clinic.test/in"
 
 
-def told() -> list[dict[str, Any]]:
-    """What is staged, oldest first."""
+def payloads() -> list[dict[str, Any]]:
+    """Return the staged payloads, oldest first."""
     return [row.payload for row in deliveries()]
 
 
 @pytest.fixture
 def in_review(app: Flask, cast: Cast, bank: FakeGateway) -> Callable[[], Transaction]:
-    """Payments whose amount the bank shows differently."""
+    """Return a function that logs a payment whose amount differs at the bank."""
 
     def make() -> Transaction:
         payment = payments.logged(cast.cashier)
@@ -54,18 +54,18 @@ def in_review(app: Flask, cast: Cast, bank: FakeGateway) -> Callable[[], Transac
     return make
 
 
-def test_logging_a_payment_tells_nobody(cast: Cast, listen: Listen):
+def test_logging_a_payment_stages_no_message(cast: Cast, listen: Listen):
     listen(URL)
     payments.logged(cast.cashier)
-    assert told() == []
+    assert payloads() == []
 
 
-def test_a_payment_in_review_is_told_with_reasons_and_without_who_paid(
+def test_a_payment_in_review_is_announced_with_reasons_and_without_personal_data(
     listen: Listen, in_review: Callable[[], Transaction]
 ):
     listen(URL)
     payment = in_review()
-    (message,) = told()
+    (message,) = payloads()
     assert message["type"] == "transaction.to_review"
     assert message["data"] == {
         "id": str(payment.id),
@@ -87,22 +87,22 @@ def test_a_payment_in_review_is_told_with_reasons_and_without_who_paid(
         assert private not in text
 
 
-def test_decisions_are_told(cast: Cast, listen: Listen, in_review: Callable[[], Transaction]):
+def test_decisions_are_announced(cast: Cast, listen: Listen, in_review: Callable[[], Transaction]):
     approved, rejected = in_review(), in_review()
     listen(URL)
     actor = cast.supervisor.actor
     service.decide(actor=actor, row_id=approved.id, verdict=Verdict.APPROVE, reason="Visto")
     service.decide(actor=actor, row_id=rejected.id, verdict=Verdict.REJECT, reason="Falso")
     service.reopen(actor=cast.admin.actor, row_id=rejected.id, reason="Error")
-    assert [(item["type"], item["data"]["previous_status"]) for item in told()] == [
+    assert [(item["type"], item["data"]["previous_status"]) for item in payloads()] == [
         ("transaction.completed", "TO_REVIEW"),
         ("transaction.canceled", "TO_REVIEW"),
         ("transaction.to_review", "CANCELED"),
     ]
-    assert "Falso" not in json.dumps(told())
+    assert "Falso" not in json.dumps(payloads())
 
 
-def test_corrections_and_deletion_are_updates(
+def test_corrections_and_deletions_are_announced_as_updates(
     cast: Cast, listen: Listen, in_review: Callable[[], Transaction]
 ):
     payment = in_review()
@@ -110,21 +110,23 @@ def test_corrections_and_deletion_are_updates(
     changed = payments.details(reference=payment.reference, amount=Decimal("1.00"))
     service.correct(actor=cast.cashier.actor, row_id=payment.id, version=None, details=changed)
     service.delete(actor=cast.supervisor.actor, row_id=payment.id, reason="Repetido")
-    corrected, deleted = told()
+    corrected, deleted = payloads()
     assert {corrected["type"], deleted["type"]} == {"transaction.updated"}
     assert (corrected["data"]["status"], corrected["data"]["amount"]) == ("IN_PROGRESS", "1.00")
     assert (corrected["data"]["deleted"], deleted["data"]["deleted"]) == (False, True)
 
 
-def test_a_payment_that_nobody_ever_saw_is_told(app: Flask, cast: Cast, listen: Listen):
+def test_a_payment_that_never_appeared_at_the_bank_is_announced(
+    app: Flask, cast: Cast, listen: Listen
+):
     listen(URL)
     payment = queries.locked(payments.logged(cast.cashier).id)
     status_changes.move(payment, Status.UNKNOWN, Cause.GIVING_UP, cast.admin.actor, None)
     db.session.commit()
-    assert [message["type"] for message in told()] == ["transaction.unknown"]
+    assert [message["type"] for message in payloads()] == ["transaction.unknown"]
 
 
-def test_only_what_was_asked_for_is_told(
+def test_an_endpoint_gets_only_the_events_it_subscribed_to(
     cast: Cast, listen: Listen, in_review: Callable[[], Transaction]
 ):
     asked = listen(URL, events=[EventType.TO_REVIEW, EventType.UPDATED])
@@ -143,18 +145,18 @@ def test_every_endpoint_gets_a_message_of_its_own(
     assert len({row.id for row in rows}) == 2
 
 
-def test_an_endpoint_that_is_switched_off_is_told_nothing(
+def test_a_disabled_endpoint_gets_no_messages(
     cast: Cast, listen: Listen, in_review: Callable[[], Transaction]
 ):
     endpoint = listen(URL)
-    off = Changes(is_active=False)
+    off = EndpointChanges(is_active=False)
     key = str(endpoint.id)
     webhooks.change(actor=cast.integrator.actor, key=key, addresses=None, changes=off)  # type: ignore[arg-type]
     in_review()
-    assert told() == []
+    assert payloads() == []
 
 
-def test_the_endpoints_of_somebody_who_left_are_told_nothing(
+def test_endpoints_of_inactive_users_get_no_messages(
     cast: Cast, listen: Listen, in_review: Callable[[], Transaction]
 ):
     listen(URL)
@@ -163,13 +165,13 @@ def test_the_endpoints_of_somebody_who_left_are_told_nothing(
     db.session.commit()
     try:
         in_review()
-        assert told() == []
+        assert payloads() == []
     finally:
         db.session.execute(update(User).where(integrator).values(is_active=True))
         db.session.commit()
 
 
-def test_who_lost_the_permission_is_told_nothing(
+def test_endpoints_of_users_without_the_permission_get_no_messages(
     cast: Cast, listen: Listen, in_review: Callable[[], Transaction]
 ):
     listen(URL)
@@ -183,24 +185,24 @@ def test_who_lost_the_permission_is_told_nothing(
     db.session.commit()
     try:
         in_review()
-        assert told() == []
+        assert payloads() == []
     finally:
         db.session.add(UserPermission(user_id=cast.integrator.id, permission_id=permission.id))
         db.session.commit()
 
 
-def test_what_is_rolled_back_was_never_staged(app: Flask, cast: Cast, listen: Listen):
+def test_a_rollback_leaves_no_message(app: Flask, cast: Cast, listen: Listen):
     listen(URL)
     payment = queries.locked(payments.logged(cast.cashier).id)
     status_changes.move(payment, Status.UNKNOWN, Cause.GIVING_UP, cast.admin.actor, None)
     db.session.rollback()
-    assert told() == []
+    assert payloads() == []
 
 
-def test_a_decision_that_the_database_refuses_is_told_to_nobody_and_still_said_in_words(
+def test_a_decision_that_the_database_refuses_stages_no_message_and_is_explained(
     app: Flask, cast: Cast, listen: Listen, in_review: Callable[[], Transaction]
 ):
-    """Staging must not write the payment before the service is ready to explain a collision."""
+    """Staging must not flush the payment before the service handles the conflict."""
     first, second = in_review(), in_review()
     db.session.execute(update(Transaction).values(shown_movement="banesco:same"))
     db.session.commit()
@@ -213,7 +215,7 @@ def test_a_decision_that_the_database_refuses_is_told_to_nobody_and_still_said_i
     refused = behind(app, taken, lambda: decide(cast, second, Verdict.APPROVE))
     assert isinstance(refused, Conflict)
     assert refused.code == "movement_used"
-    assert told() == []
+    assert payloads() == []
 
 
 def decide(cast: Cast, payment: Transaction, verdict: Verdict) -> Transaction:
@@ -223,7 +225,7 @@ def decide(cast: Cast, payment: Transaction, verdict: Verdict) -> Transaction:
 
 
 def behind(app: Flask, statement: Executable, action: Callable[[], Any]) -> Any:
-    """What the action returns or raises when it meets a statement that is committed meanwhile."""
+    """Run the action while a statement of another connection waits to be committed; return what it returns or raises."""
     with db.engine.connect() as connection, ThreadPoolExecutor(1) as pool:
         connection.execute(statement)
         later = pool.submit(together, app, [action])
@@ -255,7 +257,7 @@ def test_staging_is_one_statement_however_many_listen(
         status_changes.event(locked, Status.IN_PROGRESS, cast.admin.actor, None)
     db.session.commit()
     assert len(statements) == 1
-    assert len(told()) == 5
+    assert len(payloads()) == 5
 
 
 def test_an_endpoint_that_is_being_removed_never_breaks_a_payment(
@@ -269,7 +271,7 @@ def test_an_endpoint_that_is_being_removed_never_breaks_a_payment(
     assert [row.endpoint_id for row in deliveries()] == [staying.id]
 
 
-def test_staging_never_waits_for_a_message_under_way(
+def test_staging_never_waits_for_a_message_that_is_being_sent(
     cast: Cast, listen: Listen, in_review: Callable[[], Transaction]
 ):
     payment, endpoint = in_review(), listen(URL)
@@ -281,4 +283,4 @@ def test_staging_never_waits_for_a_message_under_way(
         )
         decide(cast, payment, Verdict.REJECT)
         connection.rollback()
-    assert len(told()) == 1
+    assert len(payloads()) == 1

@@ -111,13 +111,13 @@ class Worker:
 
     def _send_one_to_the_sound(self) -> bool:
         with self.app.app_context():
-            return delivery.deliver_due(sender=self.sender, sound_only=True)
+            return delivery.deliver_due(sender=self.sender, healthy_only=True)
 
     def _keep_house(self) -> None:
         try:
             with self.app.app_context():
                 attempts.forget_expired()
-                webhooks.forget_old()
+                webhooks.purge_old()
                 accounts.forget_ended_sessions()
                 kept_answers.forget_expired()
         except SQLAlchemyError as error:

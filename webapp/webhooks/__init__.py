@@ -1,1 +1,1 @@
-"""Other programs are told what happens to payments: who asked for it, what waits to be sent, how it went."""
+"""Webhooks: endpoints of other programs, the messages that wait to be sent to them, and how each attempt ended."""

@@ -1,7 +1,7 @@
-"""Where deliveries may go: public addresses at ports of the web only, and exactly the ones that were checked.
+"""Where messages may be sent: public addresses at a few ports, and exactly those that were checked.
 
-A name is resolved here once for every attempt; whoever sends connects to the addresses returned, so
-that a name which changes its mind between the check and the connection gains nothing.
+A name is resolved once for every attempt, and the sender connects to the addresses that were returned, so a name
+that is pointed elsewhere between the check and the connection gains nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RESOLVE_SECONDS = 5.0
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 _GLOBAL_UNICAST = ip_network("2000::/3")
-_NEVER = tuple(
+_REFUSED_NETWORKS = tuple(
     ip_network(network)
     for network in (
         "100.64.0.0/10",  # carriers' NAT, and one cloud's metadata
@@ -39,11 +39,11 @@ _NEVER = tuple(
 )
 
 Resolver = Callable[[str, int], Sequence[str]]
-"""The addresses of a host and port. Raises OSError where there are none."""
+"""Returns the addresses of a host and port. Raises OSError where there are none."""
 
 
-class Problem(StrEnum):
-    """What is wrong with an address."""
+class AddressProblem(StrEnum):
+    """Why nothing is sent to an address."""
 
     SPELLING = "spelling"
     SCHEME = "scheme"
@@ -54,17 +54,17 @@ class Problem(StrEnum):
     FORBIDDEN = "forbidden"
 
 
-class Refused(Exception):
-    """Nothing is sent to this address."""
+class AddressRefused(Exception):
+    """Nothing may be sent to this address; `problem` says why."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: AddressProblem) -> None:
         super().__init__(problem.value)
         self.problem = problem
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where to connect: checked addresses, and the name under which they are spoken to."""
+    """Where to connect: the checked addresses, and the host name to send and to verify."""
 
     tls: bool
     host: str
@@ -75,13 +75,13 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """Name and port as the Host header has them."""
+        """The name and port for the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
 
 
 def system_resolver(host: str, port: int) -> Sequence[str]:
-    """The machine's own resolver, given up on after 5 s. Raises OSError."""
+    """Ask the machine's own resolver, for RESOLVE_SECONDS at most. Raises OSError."""
     found: list[str] = []
     problems: list[Exception] = []
 
@@ -92,7 +92,7 @@ def system_resolver(host: str, port: int) -> Sequence[str]:
         except (OSError, UnicodeError) as error:
             problems.append(error)
 
-    # The resolver knows no timeout of its own; a thread that is left behind ends by itself.
+    # The resolver has no timeout of its own; a thread that is left behind ends by itself.
     thread = threading.Thread(target=ask, daemon=True, name="webhook-resolver")
     thread.start()
     thread.join(RESOLVE_SECONDS)
@@ -103,27 +103,30 @@ def system_resolver(host: str, port: int) -> Sequence[str]:
 
 @dataclass(frozen=True)
 class Addresses:
-    """The rule in force; `allow_private` (development only) admits http, any address and more ports."""
+    """The rule in force; `allow_private` (development only) also allows http, any address and more ports."""
 
     allow_private: bool = False
     ports: tuple[int, ...] = DEFAULT_PORTS
-    """Where receivers may listen: a mail server or a terminal must never be spoken to."""
+    """Ports at which receivers may listen: never that of a mail server or a terminal."""
     resolve: Resolver = field(default=system_resolver)
 
     def locate(self, url: str) -> Target:
-        """Resolve and check. Raises Refused, also where only one of several addresses is forbidden."""
-        parts = self._read(url)
+        """Resolve and check an address.
+
+        Raises AddressRefused, also where only one of several addresses is forbidden.
+        """
+        parts = self._parse(url)
         host = (parts.hostname or "").rstrip(".")
         tls = parts.scheme == "https"
         port = _port_of(parts)
         try:
             addresses = tuple(self.resolve(host, port))
         except OSError:
-            raise Refused(Problem.UNRESOLVED) from None
+            raise AddressRefused(AddressProblem.UNRESOLVED) from None
         if not addresses:
-            raise Refused(Problem.UNRESOLVED)
+            raise AddressRefused(AddressProblem.UNRESOLVED)
         if not self.allow_private and not all(map(is_public, addresses)):
-            raise Refused(Problem.FORBIDDEN)
+            raise AddressRefused(AddressProblem.FORBIDDEN)
         path = parts.path or "/"
         return Target(
             tls=tls,
@@ -133,27 +136,28 @@ class Addresses:
             addresses=addresses,
         )
 
-    def _read(self, url: str) -> SplitResult:
+    def _parse(self, url: str) -> SplitResult:
+        """Split an address into its parts. Raises AddressRefused for what is no plain address at an allowed port."""
         if len(url) > MAX_LENGTH or not _VISIBLE.fullmatch(url) or "\\" in url:
-            raise Refused(Problem.SPELLING)
+            raise AddressRefused(AddressProblem.SPELLING)
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
         except ValueError:
-            raise Refused(Problem.SPELLING) from None
+            raise AddressRefused(AddressProblem.SPELLING) from None
         if parts.scheme != "https" and not (self.allow_private and parts.scheme == "http"):
-            raise Refused(Problem.SCHEME)
+            raise AddressRefused(AddressProblem.SCHEME)
         if "@" in parts.netloc:
-            raise Refused(Problem.CREDENTIALS)
+            raise AddressRefused(AddressProblem.CREDENTIALS)
         if "#" in url:
-            raise Refused(Problem.FRAGMENT)
+            raise AddressRefused(AddressProblem.FRAGMENT)
         if port == 0 or not host or not _HOST.fullmatch(host) or not host.strip("."):
-            raise Refused(Problem.SPELLING)
-        if not self._is_allowed(_port_of(parts)):
-            raise Refused(Problem.PORT)
+            raise AddressRefused(AddressProblem.SPELLING)
+        if not self._is_allowed_port(_port_of(parts)):
+            raise AddressRefused(AddressProblem.PORT)
         return parts
 
-    def _is_allowed(self, port: int) -> bool:
+    def _is_allowed_port(self, port: int) -> bool:
         if port in self.ports:
             return True
         return self.allow_private and (port == 80 or port >= FIRST_UNPRIVILEGED_PORT)
@@ -166,12 +170,14 @@ def _port_of(parts: SplitResult) -> int:
 
 
 def is_public(text: str) -> bool:
-    """Is it an address of the open internet: not private, loopback, link-local, shared or special?"""
+    """Tell whether this is an address of the open internet: not private, loopback, link-local, shared or special."""
     try:
         address = ip_address(text)
     except ValueError:
         return False
-    if any(address in network for network in _NEVER if network.version == address.version):
+    if any(
+        address in network for network in _REFUSED_NETWORKS if network.version == address.version
+    ):
         return False
     return _is_plain_unicast(address) and address.is_global
 

@@ -1,7 +1,7 @@
-"""Sending what is due: claim it, send with no unit of work open, record how it went.
+"""Send the messages that are due: lease one, send it with no unit of work open, record how it went.
 
-One message at a time is under way to one endpoint, over all workers and machines, so that a slow
-receiver takes no more than one place; an endpoint's claim ends by itself when its worker dies.
+One message at a time is on its way to one endpoint, over all workers and machines, so a slow receiver never
+occupies more than one sender. The lease of an endpoint expires by itself when its worker dies.
 """
 
 from __future__ import annotations
@@ -23,16 +23,17 @@ from webapp.webhooks.sending import Message, Result, Sender
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=60)
-"""Longer than sending can take, so that a claim ends by itself only after a death."""
-REST = timedelta(seconds=5)
-"""How long an endpoint is left alone after an attempt that failed."""
-FAILING_TOO_LONG = timedelta(days=5)
+LEASE_LENGTH = timedelta(seconds=60)
+"""Longer than sending can take, so that a lease expires only where its worker died."""
+PAUSE_AFTER_FAILURE = timedelta(seconds=5)
+"""How long nothing is sent to an endpoint after a failed attempt."""
+DISABLED_AFTER = timedelta(days=5)
+"""How long an endpoint may fail before it is disabled."""
 
 
 @dataclass(frozen=True)
-class Claimed:
-    """A message that this process alone may send for now."""
+class LeasedMessage:
+    """A message that this process alone may send until the lease expires."""
 
     delivery_id: uuid.UUID
     endpoint_id: uuid.UUID
@@ -40,27 +41,27 @@ class Claimed:
     message: Message
 
 
-def deliver_due(*, sender: Sender, sound_only: bool = False) -> bool:
-    """Send the next message that is due; False where nothing is.
+def deliver_due(*, sender: Sender, healthy_only: bool = False) -> bool:
+    """Send the next message that is due; return False where none is.
 
-    `sound_only`: only to endpoints whose last attempt did not fail, so that those that hang
-    never take every place.
+    `healthy_only` leaves out endpoints whose last attempt failed, so that receivers that hang never occupy every
+    sender.
     """
-    claimed = claim(sound_only=sound_only)
-    if claimed is None:
+    leased = lease_next(healthy_only=healthy_only)
+    if leased is None:
         return False
-    record(claimed, sender.send(claimed.message))
+    record_attempt(leased, sender.send(leased.message))
     return True
 
 
-def claim(*, sound_only: bool = False) -> Claimed | None:
-    """Take the next message, of the endpoint that was left alone the longest.
+def lease_next(*, healthy_only: bool = False) -> LeasedMessage | None:
+    """Lease the next message of the endpoint whose last attempt is the longest ago; None where nothing is due.
 
-    The attempt counts from here on: a message that kills its worker is not tried for ever.
+    The attempt is counted here, before it is made, so that a message that kills its worker is not tried for ever.
     """
     now = clock.now()
     endpoint = db.session.scalar(
-        queries.endpoints_with_due(now, sound_only=sound_only)
+        queries.endpoints_with_due(now, healthy_only=healthy_only)
         .limit(1)
         .with_for_update(skip_locked=True, key_share=True, of=WebhookEndpoint)
         .execution_options(populate_existing=True)
@@ -69,17 +70,18 @@ def claim(*, sound_only: bool = False) -> Claimed | None:
     if endpoint is None or delivery is None:
         db.session.rollback()
         return None
-    endpoint.busy_until = now + LEASE
+    endpoint.busy_until = now + LEASE_LENGTH
     endpoint.last_attempt_at = now
     delivery.attempts += 1
-    claimed = Claimed(delivery.id, endpoint.id, now + LEASE, _message(endpoint, delivery, now))
+    message = _message(endpoint, delivery, now)
+    leased = LeasedMessage(delivery.id, endpoint.id, endpoint.busy_until, message)
     db.session.commit()
-    return claimed
+    return leased
 
 
 def _next_due(endpoint_id: uuid.UUID, now: datetime) -> WebhookDelivery | None:
     return db.session.scalar(
-        queries.next_due(endpoint_id, now)
+        queries.due_deliveries(endpoint_id, now)
         .limit(1)
         .with_for_update()
         .execution_options(populate_existing=True)
@@ -95,15 +97,15 @@ def _message(endpoint: WebhookEndpoint, delivery: WebhookDelivery, now: datetime
     )
 
 
-def record(claimed: Claimed, result: Result) -> None:
-    """Write the attempt down and decide what follows, in one commit.
+def record_attempt(leased: LeasedMessage, result: Result) -> None:
+    """Record an attempt and schedule what follows, in one commit.
 
-    Where the claim ran out and somebody else sends the message by now, a failure decides nothing;
-    where endpoint or delivery were removed meanwhile, there is nothing left to record.
+    After the lease expired another worker may be sending the message, so a failure changes nothing. Where endpoint or
+    delivery were removed meanwhile, nothing is recorded.
     """
     now = clock.now()
-    endpoint = queries.locked_endpoint(claimed.endpoint_id)
-    delivery = queries.locked_delivery(claimed.delivery_id)
+    endpoint = queries.locked_endpoint(leased.endpoint_id)
+    delivery = queries.locked_delivery(leased.delivery_id)
     if endpoint is None or delivery is None:
         db.session.rollback()
         return
@@ -117,43 +119,43 @@ def record(claimed: Claimed, result: Result) -> None:
             latency_ms=result.latency_ms,
         )
     )
-    holds = endpoint.busy_until == claimed.until
+    holds_lease = endpoint.busy_until == leased.until
     if result.failure is None:
-        _delivered(endpoint, delivery, now, holds=holds)
-    elif holds:
-        _failed(endpoint, delivery, result, now)
+        _note_success(endpoint, delivery, now, holds_lease=holds_lease)
+    elif holds_lease:
+        _note_failure(endpoint, delivery, result, now)
     db.session.commit()
-    _tell(endpoint, delivery, result)
+    _report(endpoint, delivery, result)
 
 
-def _delivered(
-    endpoint: WebhookEndpoint, delivery: WebhookDelivery, now: datetime, *, holds: bool
+def _note_success(
+    endpoint: WebhookEndpoint, delivery: WebhookDelivery, now: datetime, *, holds_lease: bool
 ) -> None:
     delivery.delivered_at, delivery.next_attempt_at, delivery.gave_up_at = now, None, None
     endpoint.failing_since = None
-    if holds:
+    if holds_lease:
         endpoint.busy_until = None
 
 
-def _failed(
+def _note_failure(
     endpoint: WebhookEndpoint, delivery: WebhookDelivery, result: Result, now: datetime
 ) -> None:
-    endpoint.busy_until = now + REST
+    endpoint.busy_until = now + PAUSE_AFTER_FAILURE
     endpoint.failing_since = endpoint.failing_since or now
     delay = retry_schedule.delay_after(delivery.attempts, result.retry_after)
     if result.gone:
         service.disable(endpoint, DisabledReason.GONE)
         delay = None
-    elif now - endpoint.failing_since >= FAILING_TOO_LONG:
+    elif now - endpoint.failing_since >= DISABLED_AFTER:
         service.disable(endpoint, DisabledReason.FAILING)
     if delivery.next_attempt_at is None:
-        return  # an earlier attempt that was taken for dead did deliver it
+        return  # an earlier attempt, whose lease had expired, delivered it
     delivery.next_attempt_at = now + delay if delay else None
     delivery.gave_up_at = None if delay else now
 
 
-def _tell(endpoint: WebhookEndpoint, delivery: WebhookDelivery, result: Result) -> None:
-    """Count and log, by ids only: addresses can carry keys."""
+def _report(endpoint: WebhookEndpoint, delivery: WebhookDelivery, result: Result) -> None:
+    """Count and log an attempt, by ids only: addresses can carry keys."""
     WEBHOOK_DELIVERIES.labels("failed" if result.failure else "delivered").inc()
     if delivery.gave_up_at:
         WEBHOOK_DELIVERIES.labels("gave_up").inc()

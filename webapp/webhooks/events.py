@@ -1,4 +1,4 @@
-"""What can be told to other programs, and how the telling can end; pure."""
+"""Events that webhooks can subscribe to, and the states and failures of a delivery; pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class EventType(StrEnum):
-    """What happened to a payment; the values stand in subscriptions, payloads and tables."""
+    """What happened to a payment; the values are those of subscriptions, payloads and tables."""
 
     COMPLETED = "transaction.completed"
     TO_REVIEW = "transaction.to_review"
@@ -16,11 +16,11 @@ class EventType(StrEnum):
 
 
 TEST_EVENT = "webhook.test"
-"""Sent on request only, to the one address that it was asked for."""
+"""The event of a test message, sent on request to one endpoint."""
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands."""
+    """The state of a delivery."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -28,28 +28,28 @@ class DeliveryState(StrEnum):
 
 
 class DisabledReason(StrEnum):
-    """Why nothing is sent to an address any more."""
+    """Why an endpoint was disabled."""
 
     BY_OWNER = "by_owner"
     GONE = "gone"
-    """It answered 410."""
+    """The receiver answered 410 Gone."""
     FAILING = "failing"
-    """Nothing reached it for days."""
+    """Every attempt of several days failed."""
 
 
 class Failure(StrEnum):
-    """Why an attempt did not deliver."""
+    """Why an attempt failed."""
 
     STATUS = "status"
-    """It answered, but not with 2xx."""
+    """The receiver answered with another status than 2xx or 3xx."""
     REDIRECT = "redirect"
-    """It pointed elsewhere, where nobody follows."""
+    """The receiver answered 3xx; redirects are not followed."""
     TIMEOUT = "timeout"
     NAME = "name"
-    """Its name cannot be resolved."""
+    """The host name cannot be resolved."""
     ADDRESS = "address"
-    """Its name now leads to an address that is refused."""
+    """The port, or an address that the name resolves to, is refused."""
     CONNECTION = "connection"
     TLS = "tls"
     PROTOCOL = "protocol"
-    """What it answered is not HTTP."""
+    """The response is not HTTP."""

@@ -1,4 +1,4 @@
-"""Tables of the webhooks: who is told, what waits to be told, and every attempt to tell it."""
+"""Tables of the webhooks: endpoints, deliveries and attempts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVENTS = ", ".join(f"'{event.value}'" for event in EventType)
 
 
 class WebhookEndpoint(Base):
-    """An address of another program that wants to be told of events, and the secrets it knows."""
+    """An address of another program, the events it subscribes to, and the secrets that sign its messages."""
 
     __tablename__ = "webhook_endpoints"
     __table_args__ = (
@@ -57,27 +57,28 @@ class WebhookEndpoint(Base):
     events: Mapped[list[str]] = mapped_column(ARRAY(String(50)))
     description: Mapped[str] = mapped_column(String(200), default="", server_default="")
     secret: Mapped[str] = mapped_column(String(80))
-    """`whsec_…`: it must be readable to sign; shown to people only when it is made."""
+    """`whsec_…`: kept readable, because it signs; shown to people only when it is made."""
     previous_secret: Mapped[str | None] = mapped_column(String(80))
-    """Signs beside the new one until `previous_secret_expires_at`, so that receivers can change."""
+    """Signs beside the new secret until `previous_secret_expires_at`, so that receivers can change over."""
     previous_secret_expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
     disabled_at: Mapped[datetime | None]
     disabled_reason: Mapped[str | None] = mapped_column(String(20))
     failing_since: Mapped[datetime | None]
-    """The first of the attempts that failed since the last one that reached it."""
+    """When the first attempt since the last success failed."""
     busy_until: Mapped[datetime | None]
-    """Something is being sent to it, or it rests after a failure; a dead worker's claim ends here."""
+    """Until then a worker holds the lease, or the endpoint pauses after a failure."""
     last_attempt_at: Mapped[datetime | None]
 
     owner: Mapped[User] = relationship(lazy="raise")
 
     @property
     def is_active(self) -> bool:
+        """Tell whether messages are sent to this endpoint."""
         return self.disabled_at is None
 
     def signing_secrets(self, now: datetime) -> tuple[str, ...]:
-        """The secrets in force, the newest first."""
+        """Return the secrets in force, the newest first."""
         ends = self.previous_secret_expires_at
         if self.previous_secret and ends and ends > now:
             return (self.secret, self.previous_secret)
@@ -85,7 +86,7 @@ class WebhookEndpoint(Base):
 
 
 class WebhookDelivery(Base):
-    """One message to one address; its id is the `webhook-id`, the same in every attempt."""
+    """One message to one endpoint; its id is the `webhook-id`, the same in every attempt."""
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
@@ -115,11 +116,11 @@ class WebhookDelivery(Base):
     )
     event_type: Mapped[str] = mapped_column(String(50))
     payload: Mapped[Any] = mapped_column(JSON)
-    """What is sent, as it was when it happened."""
+    """The body of the message, as it was when the event happened."""
     created_at: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
     next_attempt_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
-    """Begun since it was last staged by hand or by the event; counted before sending."""
+    """Attempts begun since the event, or since it was last redelivered by hand; counted before sending."""
     delivered_at: Mapped[datetime | None]
     gave_up_at: Mapped[datetime | None]
 
@@ -127,13 +128,14 @@ class WebhookDelivery(Base):
 
     @property
     def state(self) -> DeliveryState:
+        """Return whether the message waits, was delivered, or will not be tried again."""
         if self.delivered_at:
             return DeliveryState.DELIVERED
         return DeliveryState.GAVE_UP if self.gave_up_at else DeliveryState.PENDING
 
 
 class WebhookAttempt(Base):
-    """One attempt that ended; never changed, and removed only together with its delivery."""
+    """One finished attempt; never changed, and removed only together with its delivery."""
 
     __tablename__ = "webhook_attempts"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Deliveries are staged in the same commit as what they tell of: both happen, or neither."""
+"""The outbox: messages are stored in the same commit as the change that they announce, so both happen or neither."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from webapp.kernel import clock
 from webapp.kernel.database import db
 from webapp.webhooks.events import TEST_EVENT, EventType
 from webapp.webhooks.models import WebhookDelivery, WebhookEndpoint
-from webapp.webhooks.queries import open_to_deliveries
+from webapp.webhooks.queries import accepts_deliveries
 
 
 def stage(event_type: EventType, data: Mapping[str, Any]) -> None:
-    """Stage one delivery for each endpoint that wants the event, inside the caller's unit of work.
+    """Stage one delivery for each endpoint that subscribes to the event, inside the caller's unit of work.
 
-    One statement, which finds nothing where nobody listens. `data` must hold no personal data.
+    It is one statement, which adds nothing where nobody subscribes. `data` must hold no personal data.
     """
     now = clock.now()
     moment = cast(literal(now), DateTime(timezone=True))
-    listening = (
+    subscribers = (
         select(
             WebhookEndpoint.id,
             cast(literal(event_type.value), String),
@@ -30,14 +30,14 @@ def stage(event_type: EventType, data: Mapping[str, Any]) -> None:
             moment,
             moment,
         )
-        .where(open_to_deliveries(), literal(event_type.value) == any_(WebhookEndpoint.events))
-        # An endpoint that is being deleted is waited for and left out; or its row would be missed later.
+        .where(accepts_deliveries(), literal(event_type.value) == any_(WebhookEndpoint.events))
+        # Waits for an endpoint that is being deleted and leaves it out: a delivery to it would violate its foreign key.
         .with_for_update(read=True, key_share=True, of=WebhookEndpoint)
     )
     columns = ["endpoint_id", "event_type", "payload", "created_at", "next_attempt_at"]
-    # On the connection: the session would first write what its owner has not finished changing.
+    # On the connection, not the session, which would first flush what the caller has not finished changing.
     db.session.connection().execute(
-        insert(WebhookDelivery).from_select(columns, listening, include_defaults=False)
+        insert(WebhookDelivery).from_select(columns, subscribers, include_defaults=False)
     )
 
 

@@ -1,4 +1,4 @@
-"""What the API and the worker read of webhooks: each loads all that its reader needs."""
+"""What the API and the worker read of webhooks; each query loads all that its reader needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from webapp.kernel.permissions import Actor, Permission
 from webapp.webhooks.events import DeliveryState
 from webapp.webhooks.models import WebhookDelivery, WebhookEndpoint
 
-STATE: dict[DeliveryState, ColumnElement[bool]] = {
+STATE_CONDITIONS: dict[DeliveryState, ColumnElement[bool]] = {
     DeliveryState.PENDING: WebhookDelivery.next_attempt_at.is_not(None),
     DeliveryState.DELIVERED: WebhookDelivery.delivered_at.is_not(None),
     DeliveryState.GAVE_UP: WebhookDelivery.gave_up_at.is_not(None),
@@ -25,7 +25,7 @@ STATE: dict[DeliveryState, ColumnElement[bool]] = {
 
 @dataclass(frozen=True)
 class DeliveryPage:
-    """One page of an address's deliveries, newest first, and how many there are in all."""
+    """One page of an endpoint's deliveries, newest first, and how many there are in all."""
 
     items: list[WebhookDelivery]
     total: int
@@ -34,17 +34,18 @@ class DeliveryPage:
 
     @property
     def pages(self) -> int:
+        """Return how many pages there are."""
         return -(-self.total // self.size)
 
 
-def open_to_deliveries() -> ColumnElement[bool]:
-    """Endpoints in use, whose owner may still have them and read what they are told."""
-    owner_works = exists().where(
+def accepts_deliveries() -> ColumnElement[bool]:
+    """Select active endpoints whose owner may still manage webhooks and read payments."""
+    owner_is_active = exists().where(
         User.id == WebhookEndpoint.user_id, User.is_active, User.deleted_at.is_(None)
     )
     return and_(
         WebhookEndpoint.disabled_at.is_(None),
-        owner_works,
+        owner_is_active,
         _owner_has(Permission.WEBHOOK_MANAGE),
         _owner_has(Permission.TRANSACTION_READ),
     )
@@ -59,13 +60,13 @@ def _owner_has(permission: Permission) -> ColumnElement[bool]:
 
 
 def endpoints_of(actor: Actor) -> list[WebhookEndpoint]:
-    """The actor's endpoints, oldest first; everybody's for an administrator."""
+    """Return the actor's endpoints, oldest first; everybody's for an administrator."""
     query = _visible_to(actor).order_by(WebhookEndpoint.created_at, WebhookEndpoint.id)
     return list(db.session.scalars(query))
 
 
 def endpoint(actor: Actor, key: str) -> WebhookEndpoint:
-    """The endpoint with this id, if the actor may see it. Raises NotFound."""
+    """Return the endpoint with this id, if the actor may see it. Raises NotFound."""
     found = db.session.scalar(_visible_to(actor).where(WebhookEndpoint.id == _as_uuid(key)))
     if found is None:
         raise NotFound()
@@ -73,7 +74,7 @@ def endpoint(actor: Actor, key: str) -> WebhookEndpoint:
 
 
 def locked_endpoint(endpoint_id: uuid.UUID) -> WebhookEndpoint | None:
-    """The endpoint, locked until the end of the unit of work; staging goes on meanwhile."""
+    """Return the endpoint, locked until the end of the unit of work; messages can be staged meanwhile."""
     return db.session.scalar(
         select(WebhookEndpoint)
         .where(WebhookEndpoint.id == endpoint_id)
@@ -82,8 +83,8 @@ def locked_endpoint(endpoint_id: uuid.UUID) -> WebhookEndpoint | None:
     )
 
 
-def count_of(user_id: uuid.UUID) -> int:
-    """How many endpoints a user has."""
+def count_endpoints_of(user_id: uuid.UUID) -> int:
+    """Count the endpoints of a user."""
     return (
         db.session.scalar(
             select(func.count())
@@ -97,10 +98,10 @@ def count_of(user_id: uuid.UUID) -> int:
 def deliveries(
     endpoint_id: uuid.UUID, *, state: DeliveryState | None, offset: int, size: int
 ) -> DeliveryPage:
-    """A page of an endpoint's deliveries."""
+    """Return one page of an endpoint's deliveries, newest first."""
     conditions = [WebhookDelivery.endpoint_id == endpoint_id]
     if state is not None:
-        conditions.append(STATE[state])
+        conditions.append(STATE_CONDITIONS[state])
     total = db.session.scalar(select(func.count()).select_from(WebhookDelivery).where(*conditions))
     rows = db.session.scalars(
         select(WebhookDelivery)
@@ -113,7 +114,7 @@ def deliveries(
 
 
 def delivery(endpoint_id: uuid.UUID, key: str) -> WebhookDelivery:
-    """One delivery of an endpoint with its attempts, oldest first. Raises NotFound."""
+    """Return one delivery of an endpoint with its attempts, oldest first. Raises NotFound."""
     found = db.session.scalar(
         select(WebhookDelivery)
         .where(WebhookDelivery.endpoint_id == endpoint_id, WebhookDelivery.id == _as_uuid(key))
@@ -126,7 +127,7 @@ def delivery(endpoint_id: uuid.UUID, key: str) -> WebhookDelivery:
 
 
 def locked_delivery(delivery_id: uuid.UUID) -> WebhookDelivery | None:
-    """The delivery, locked until the end of the unit of work."""
+    """Return the delivery, locked until the end of the unit of work."""
     return db.session.scalar(
         select(WebhookDelivery)
         .where(WebhookDelivery.id == delivery_id)
@@ -135,10 +136,10 @@ def locked_delivery(delivery_id: uuid.UUID) -> WebhookDelivery | None:
     )
 
 
-def endpoints_with_due(now: datetime, *, sound_only: bool) -> Select[WebhookEndpoint]:
-    """Endpoints that something is due for and that nobody is sending to, the longest left alone first.
+def endpoints_with_due(now: datetime, *, healthy_only: bool) -> Select[WebhookEndpoint]:
+    """Select endpoints with a message due and no lease on them, the longest without an attempt first.
 
-    `sound_only`: leave out those whose last attempt failed.
+    `healthy_only` leaves out those whose last attempt failed.
     """
     due = exists().where(
         WebhookDelivery.endpoint_id == WebhookEndpoint.id, WebhookDelivery.next_attempt_at <= now
@@ -146,14 +147,14 @@ def endpoints_with_due(now: datetime, *, sound_only: bool) -> Select[WebhookEndp
     busy = WebhookEndpoint.busy_until > now
     query = (
         select(WebhookEndpoint)
-        .where(open_to_deliveries(), func.coalesce(busy, False).is_(False), due)
+        .where(accepts_deliveries(), func.coalesce(busy, False).is_(False), due)
         .order_by(WebhookEndpoint.last_attempt_at.nulls_first(), WebhookEndpoint.id)
     )
-    return query.where(WebhookEndpoint.failing_since.is_(None)) if sound_only else query
+    return query.where(WebhookEndpoint.failing_since.is_(None)) if healthy_only else query
 
 
-def next_due(endpoint_id: uuid.UUID, now: datetime) -> Select[WebhookDelivery]:
-    """What is due for an endpoint, the longest overdue first."""
+def due_deliveries(endpoint_id: uuid.UUID, now: datetime) -> Select[WebhookDelivery]:
+    """Select the deliveries that are due for an endpoint, the longest overdue first."""
     return (
         select(WebhookDelivery)
         .where(WebhookDelivery.endpoint_id == endpoint_id, WebhookDelivery.next_attempt_at <= now)
@@ -169,7 +170,7 @@ def _visible_to(actor: Actor) -> Select[WebhookEndpoint]:
 
 
 def _as_uuid(key: str) -> uuid.UUID:
-    """Raises NotFound for what no row can be called."""
+    """Read an id. Raises NotFound for what is no UUID."""
     try:
         return uuid.UUID(key)
     except ValueError:

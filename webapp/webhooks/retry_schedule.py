@@ -1,4 +1,4 @@
-"""When a delivery that failed is tried again; pure."""
+"""When a failed delivery is tried again; pure."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ DELAYS = (
     timedelta(hours=20),
     timedelta(hours=24),
 )
-"""What lies between two attempts: ten of them in a little over three days."""
+"""The waits between attempts: ten attempts in a little over three days."""
 LONGEST_WAIT = timedelta(hours=24)
-"""The most that a receiver can ask for with Retry-After."""
+"""The longest wait that a receiver can ask for with Retry-After."""
 
 
 def delay_after(attempts: int, retry_after: float | None = None) -> timedelta | None:
-    """How long to wait after so many attempts failed; None where it was the last one.
+    """Return how long to wait after so many failed attempts; None after the last one.
 
-    `retry_after`: the seconds that the receiver asked for; they lengthen the wait, never shorten it.
+    `retry_after` is what the receiver asked for, in seconds; it lengthens the wait and never shortens it.
     """
     if attempts > len(DELAYS):
         return None

@@ -1,4 +1,4 @@
-"""One signed POST to an address that was just checked: bounded in time, no redirects, TLS verified."""
+"""Send one signed POST to an address that was just checked: bounded in time, without redirects, TLS verified."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ from webapp.kernel.config import Settings
 from webapp.kernel.deadline import cut_off
 from webapp.kernel.retry_after import parse_retry_after
 from webapp.webhooks import signing
-from webapp.webhooks.addresses import Addresses, Problem, Refused, Target
+from webapp.webhooks.addresses import Addresses, AddressProblem, AddressRefused, Target
 from webapp.webhooks.events import Failure
 
-SECONDS = 15.0
-MOST_ADDRESSES = 3
+ATTEMPT_SECONDS = 15.0
+MAX_ADDRESSES = 3
+"""How many addresses of a name are tried."""
 GONE = 410
-ASKS_TO_WAIT = (429, 503)
+RETRY_LATER = (429, 503)
+"""Statuses whose Retry-After is respected."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """What is sent, where to, and signed with which secrets."""
+    """A message: its id, address and body, and the secrets that sign it."""
 
     id: str
     url: str
@@ -38,20 +40,23 @@ class Message:
 
 @dataclass(frozen=True)
 class Result:
-    """How one attempt ended; `failure` is None where it was delivered."""
+    """How one attempt ended; `failure` is None where it succeeded."""
 
     failure: Failure | None
     http_status: int | None = None
     retry_after: float | None = None
-    """Seconds that the receiver asked to be left alone for."""
+    """How many seconds the receiver asked to wait."""
     latency_ms: int = 0
 
     @property
     def gone(self) -> bool:
+        """Tell whether the receiver wants no more messages (410)."""
         return self.http_status == GONE
 
 
-class _Failed(Exception):
+class _AttemptFailed(Exception):
+    """The attempt ended without a response."""
+
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.value)
         self.failure = failure
@@ -62,48 +67,48 @@ class Sender:
     """Sends messages; safe to share between threads. Proxies of the environment are not used."""
 
     addresses: Addresses
-    seconds: float = SECONDS
-    """The most that one attempt may take, from connecting to the answer's last header."""
+    seconds: float = ATTEMPT_SECONDS
+    """How long one attempt may take, from connecting to the last header of the response."""
     ca_bundle: str = field(default_factory=certifi.where)
-    """Whom to believe about receivers' names; the public authorities unless a test brings its own."""
+    """Certificate authorities that are trusted: the public ones, unless a test brings its own."""
 
     def send(self, message: Message) -> Result:
-        """Make one attempt; whatever happens is a result."""
+        """Make one attempt; every way in which it can end is a result."""
         begun = time.monotonic()
         try:
             status, retry_after = self._attempt(message)
-        except _Failed as failed:
-            return Result(failed.failure, latency_ms=_milliseconds(begun))
+        except _AttemptFailed as failed:
+            return Result(failed.failure, latency_ms=_milliseconds_since(begun))
         return Result(
-            _judge(status),
+            _failure_of_status(status),
             http_status=status,
-            retry_after=parse_retry_after(retry_after) if status in ASKS_TO_WAIT else None,
-            latency_ms=_milliseconds(begun),
+            retry_after=parse_retry_after(retry_after) if status in RETRY_LATER else None,
+            latency_ms=_milliseconds_since(begun),
         )
 
     def _attempt(self, message: Message) -> tuple[int, str | None]:
         try:
             target = self.addresses.locate(message.url)
-        except Refused as refused:
-            unresolved = refused.problem is Problem.UNRESOLVED
-            raise _Failed(Failure.NAME if unresolved else Failure.ADDRESS) from None
+        except AddressRefused as refused:
+            unresolved = refused.problem is AddressProblem.UNRESOLVED
+            raise _AttemptFailed(Failure.NAME if unresolved else Failure.ADDRESS) from None
         deadline = time.monotonic() + self.seconds
         try:
-            with _connected(target, deadline) as line, cut_off(line, deadline):
-                answer = self._post(target, line, message)
+            with _connection(target, deadline) as line, cut_off(line, deadline):
+                response = self._post(target, line, message)
         except TimeoutError:
-            raise _Failed(Failure.TIMEOUT) from None
+            raise _AttemptFailed(Failure.TIMEOUT) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise _Failed(_kind(error, deadline)) from None
-        if time.monotonic() >= deadline:  # cut off, headers look as if they had simply ended
-            raise _Failed(Failure.TIMEOUT)
-        return answer
+            raise _AttemptFailed(_failure_of_error(error, deadline)) from None
+        if time.monotonic() >= deadline:  # headers that were cut off look complete
+            raise _AttemptFailed(Failure.TIMEOUT)
+        return response
 
     def _post(
         self, target: Target, line: socket.socket, message: Message
     ) -> tuple[int, str | None]:
         headers = {
-            # The name stands here and in the certificate's check; the line leads to what was checked.
+            # The name is sent here and verified in the certificate; the connection leads to the checked address.
             "Host": target.authority,
             "Content-Type": "application/json",
             "User-Agent": "areamedica-pagos",
@@ -120,8 +125,8 @@ class Sender:
         connection.sock = self._secured(line, target) if target.tls else line
         try:
             connection.request("POST", target.path, body=message.body, headers=headers)
-            with connection.getresponse() as answer:  # its body is nobody's business
-                return answer.status, answer.headers.get("Retry-After")
+            with connection.getresponse() as response:  # the body is not read
+                return response.status, response.headers.get("Retry-After")
         finally:
             connection.close()
 
@@ -134,7 +139,7 @@ class Sender:
 
 
 def connect(settings: Settings) -> Sender:
-    """The sender that the settings describe."""
+    """Return the sender that the settings describe."""
     return Sender(
         Addresses(
             allow_private=settings.webhooks_allow_private, ports=settings.webhooks_allowed_ports
@@ -143,15 +148,15 @@ def connect(settings: Settings) -> Sender:
 
 
 @contextmanager
-def _connected(target: Target, deadline: float) -> Iterator[socket.socket]:
-    """A line to the first of the checked addresses that answers. Raises OSError."""
-    line = _first_that_answers(target.addresses[:MOST_ADDRESSES], target.port, deadline)
+def _connection(target: Target, deadline: float) -> Iterator[socket.socket]:
+    """Open a connection to the first of the checked addresses that accepts it. Raises OSError."""
+    line = _connect_to_first(target.addresses[:MAX_ADDRESSES], target.port, deadline)
     with line:
         line.settimeout(max(deadline - time.monotonic(), 0.01))
         yield line
 
 
-def _first_that_answers(addresses: Sequence[str], port: int, deadline: float) -> socket.socket:
+def _connect_to_first(addresses: Sequence[str], port: int, deadline: float) -> socket.socket:
     trouble: OSError = OSError("no address")
     for address in addresses:
         try:
@@ -162,13 +167,13 @@ def _first_that_answers(addresses: Sequence[str], port: int, deadline: float) ->
     raise trouble
 
 
-def _judge(status: int) -> Failure | None:
+def _failure_of_status(status: int) -> Failure | None:
     if 200 <= status < 300:
         return None
     return Failure.REDIRECT if 300 <= status < 400 else Failure.STATUS
 
 
-def _kind(error: Exception, deadline: float) -> Failure:
+def _failure_of_error(error: Exception, deadline: float) -> Failure:
     if time.monotonic() >= deadline:
         return Failure.TIMEOUT
     if isinstance(error, ssl.SSLError):
@@ -178,5 +183,5 @@ def _kind(error: Exception, deadline: float) -> Failure:
     return Failure.PROTOCOL
 
 
-def _milliseconds(begun: float) -> int:
+def _milliseconds_since(begun: float) -> int:
     return round((time.monotonic() - begun) * 1000)

@@ -1,4 +1,4 @@
-"""Endpoints are registered, changed, removed and tried out by whoever owns them: one commit each."""
+"""What owners do with their endpoints: register, change, remove, test and redeliver; one commit each."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ from webapp.kernel.i18n import gettext as _
 from webapp.kernel.permissions import Actor, Permission
 from webapp.kernel.text import is_storable
 from webapp.webhooks import outbox, queries, signing
-from webapp.webhooks.addresses import Addresses, Problem, Refused
+from webapp.webhooks.addresses import Addresses, AddressProblem, AddressRefused
 from webapp.webhooks.events import DisabledReason, EventType
 from webapp.webhooks.models import WebhookDelivery, WebhookEndpoint
 
 MAX_ENDPOINTS = 20
 MAX_DESCRIPTION = 200
-OVERLAP = timedelta(hours=24)
-"""How long the secret before still signs after a rotation."""
-KEPT = timedelta(days=90)
+SECRET_OVERLAP = timedelta(hours=24)
+"""How long the old secret signs beside the new one after a rotation."""
+RETENTION = timedelta(days=90)
 """How long deliveries and their attempts are kept."""
-PURGED_AT_ONCE = 5000
+PURGE_BATCH = 5000
+"""How many deliveries are removed at a time."""
 
 
 @dataclass(frozen=True)
-class Changes:
-    """What to change of an endpoint; None leaves it as it is."""
+class EndpointChanges:
+    """What to change of an endpoint; None leaves a value as it is."""
 
     url: str | None = None
     events: Iterable[EventType] | None = None
@@ -57,25 +58,25 @@ def register(
     events: Iterable[EventType],
     description: str = "",
 ) -> WebhookEndpoint:
-    """Register an endpoint with a fresh secret.
+    """Register an endpoint with a new secret.
 
-    Whoever registers one is told of payments, and must be allowed to read them. Raises Forbidden,
-    Invalid by field, Conflict beyond 20 endpoints of one user.
+    Its messages tell of payments, so the owner must be allowed to read them. Raises Forbidden, Invalid by field,
+    Conflict beyond MAX_ENDPOINTS of one user.
     """
     actor.require(Permission.WEBHOOK_MANAGE)
     actor.require(Permission.TRANSACTION_READ)
     if actor.id is None:
         raise Forbidden()
-    errors = _problems(events=events, description=description)
-    errors |= _url_problem(addresses, url)
+    errors = _field_problems(events=events, description=description)
+    errors |= _url_problems(addresses, url)
     if errors:
         raise Invalid(errors=errors)
-    # One at a time counts and adds, over all processes.
+    # Counting and adding happen one at a time for each user, over all processes.
     db.session.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 11))"),
         {"key": f"webhooks-of:{actor.id}"},
     )
-    if queries.count_of(actor.id) >= MAX_ENDPOINTS:
+    if queries.count_endpoints_of(actor.id) >= MAX_ENDPOINTS:
         db.session.rollback()
         raise Conflict(
             _("Puede registrar hasta %(most)s webhooks.", most=MAX_ENDPOINTS),
@@ -85,7 +86,7 @@ def register(
         id=uuid.uuid4(),
         user_id=actor.id,
         url=url,
-        events=_in_order(events),
+        events=_sorted_values(events),
         description=description.strip(),
         secret=signing.new_secret(),
         created_at=clock.now(),
@@ -95,23 +96,25 @@ def register(
     return endpoint
 
 
-def change(*, actor: Actor, key: str, addresses: Addresses, changes: Changes) -> WebhookEndpoint:
-    """Change parts of an endpoint; another address, or activating it, forgets its failures.
+def change(
+    *, actor: Actor, key: str, addresses: Addresses, changes: EndpointChanges
+) -> WebhookEndpoint:
+    """Change parts of an endpoint; a new address, or activating it, clears `failing_since`.
 
     Raises Forbidden, NotFound, Invalid by field.
     """
     actor.require(Permission.WEBHOOK_MANAGE)
     endpoint_id = queries.endpoint(actor, key).id
-    errors = _problems(events=changes.events, description=changes.description)
+    errors = _field_problems(events=changes.events, description=changes.description)
     if changes.url is not None:
-        errors |= _url_problem(addresses, changes.url)
+        errors |= _url_problems(addresses, changes.url)
     if errors:
         raise Invalid(errors=errors)
     endpoint = _locked(actor, endpoint_id)
     if changes.url is not None and changes.url != endpoint.url:
         endpoint.url, endpoint.failing_since = changes.url, None
     if changes.events is not None:
-        endpoint.events = _in_order(changes.events)
+        endpoint.events = _sorted_values(changes.events)
     if changes.description is not None:
         endpoint.description = changes.description.strip()
     if changes.is_active and not endpoint.is_active:
@@ -123,7 +126,7 @@ def change(*, actor: Actor, key: str, addresses: Addresses, changes: Changes) ->
 
 
 def disable(endpoint: WebhookEndpoint, reason: DisabledReason) -> None:
-    """Stop sending to an endpoint, inside the caller's unit of work; what waits for it goes on waiting."""
+    """Stop sending to an endpoint, inside the caller's unit of work; its pending deliveries stay pending."""
     if endpoint.is_active:
         endpoint.disabled_at, endpoint.disabled_reason = clock.now(), reason.value
 
@@ -137,14 +140,14 @@ def remove(*, actor: Actor, key: str) -> None:
 
 
 def rotate_secret(*, actor: Actor, key: str) -> WebhookEndpoint:
-    """Give an endpoint a new secret; the one before signs beside it for 24 h.
+    """Give an endpoint a new secret; the old one signs beside it for SECRET_OVERLAP.
 
     Raises Forbidden, NotFound.
     """
     actor.require(Permission.WEBHOOK_MANAGE)
     endpoint = _locked(actor, queries.endpoint(actor, key).id)
     endpoint.previous_secret = endpoint.secret
-    endpoint.previous_secret_expires_at = clock.now() + OVERLAP
+    endpoint.previous_secret_expires_at = clock.now() + SECRET_OVERLAP
     endpoint.secret = signing.new_secret()
     db.session.commit()
     return endpoint
@@ -160,7 +163,7 @@ def send_test(*, actor: Actor, key: str) -> WebhookDelivery:
 
 
 def redeliver(*, actor: Actor, key: str, delivery_key: str) -> WebhookDelivery:
-    """Send a delivery (again) now, under the same `webhook-id` and with all its attempts anew.
+    """Make a delivery due now, under the same `webhook-id` and with its attempts counted from zero.
 
     Raises Forbidden, NotFound, EndpointDisabled.
     """
@@ -168,7 +171,7 @@ def redeliver(*, actor: Actor, key: str, delivery_key: str) -> WebhookDelivery:
     endpoint = _locked_active(actor, key)
     found = queries.delivery(endpoint.id, delivery_key)
     delivery = queries.locked_delivery(found.id)
-    if delivery is None:  # removed in this very moment, for its age
+    if delivery is None:  # purged since it was read
         db.session.rollback()
         return found
     delivery.next_attempt_at = clock.now()
@@ -178,17 +181,17 @@ def redeliver(*, actor: Actor, key: str, delivery_key: str) -> WebhookDelivery:
     return delivery
 
 
-def forget_old(*, now: datetime | None = None) -> int:
-    """Remove what is older than 90 days, some thousands at a time, and secrets that sign no more.
+def purge_old(*, now: datetime | None = None) -> int:
+    """Remove deliveries older than RETENTION, PURGE_BATCH at a time, and old secrets that no longer sign.
 
     Returns how many deliveries were removed.
     """
     now = now or clock.now()
     old = (
         select(WebhookDelivery.id)
-        .where(WebhookDelivery.created_at < now - KEPT)
+        .where(WebhookDelivery.created_at < now - RETENTION)
         .order_by(WebhookDelivery.created_at)
-        .limit(PURGED_AT_ONCE)
+        .limit(PURGE_BATCH)
         .with_for_update(skip_locked=True)
     )
     removed = db.session.execute(
@@ -209,7 +212,7 @@ def forget_old(*, now: datetime | None = None) -> int:
 
 
 def _locked(actor: Actor, endpoint_id: uuid.UUID) -> WebhookEndpoint:
-    """The endpoint, locked; seen again under the lock. Raises NotFound."""
+    """Lock an endpoint and return it as it is under the lock. Raises NotFound."""
     queries.locked_endpoint(endpoint_id)
     return queries.endpoint(actor, str(endpoint_id))
 
@@ -222,12 +225,12 @@ def _locked_active(actor: Actor, key: str) -> WebhookEndpoint:
     return endpoint
 
 
-def _in_order(events: Iterable[EventType]) -> list[str]:
+def _sorted_values(events: Iterable[EventType]) -> list[str]:
     wanted = set(events)
     return [event.value for event in EventType if event in wanted]
 
 
-def _problems(
+def _field_problems(
     *, events: Iterable[EventType] | None, description: str | None
 ) -> dict[str, list[str]]:
     problems: dict[str, list[str]] = {}
@@ -240,25 +243,25 @@ def _problems(
     return problems
 
 
-def _url_problem(addresses: Addresses, url: str) -> dict[str, list[str]]:
+def _url_problems(addresses: Addresses, url: str) -> dict[str, list[str]]:
     db.session.rollback()  # no unit of work stays open while names are resolved
     try:
         addresses.locate(url)
-    except Refused as refused:
+    except AddressRefused as refused:
         return {"url": [_sentence(refused.problem, addresses.ports)]}
     return {}
 
 
-def _sentence(problem: Problem, ports: tuple[int, ...]) -> str:
+def _sentence(problem: AddressProblem, ports: tuple[int, ...]) -> str:
     return {
-        Problem.SPELLING: _("Escriba una dirección como https://his.clinica.com/webhooks."),
-        Problem.SCHEME: _("La dirección debe empezar por https://."),
-        Problem.CREDENTIALS: _("La dirección no puede llevar usuario ni contraseña."),
-        Problem.FRAGMENT: _("La dirección no puede llevar un fragmento (#)."),
-        Problem.PORT: _(
+        AddressProblem.SPELLING: _("Escriba una dirección como https://his.clinica.com/webhooks."),
+        AddressProblem.SCHEME: _("La dirección debe empezar por https://."),
+        AddressProblem.CREDENTIALS: _("La dirección no puede llevar usuario ni contraseña."),
+        AddressProblem.FRAGMENT: _("La dirección no puede llevar un fragmento (#)."),
+        AddressProblem.PORT: _(
             "Esta dirección usa un puerto que no está permitido. Puertos permitidos: %(ports)s.",
             ports=", ".join(map(str, ports)),
         ),
-        Problem.UNRESOLVED: _("El nombre de esta dirección no existe o no responde."),
-        Problem.FORBIDDEN: _("Esta dirección no es pública: no se le puede enviar nada."),
+        AddressProblem.UNRESOLVED: _("El nombre de esta dirección no existe o no responde."),
+        AddressProblem.FORBIDDEN: _("Esta dirección no es pública: no se le puede enviar nada."),
     }[problem]

@@ -13,16 +13,16 @@ SECRET_BYTES = 32
 
 
 def new_secret() -> str:
-    """A fresh secret as receivers know it: `whsec_` and 32 random bytes in base64."""
+    """Return a new secret as receivers know it: `whsec_` and 32 random bytes in base64."""
     return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def headers(
     *, message_id: str, timestamp: int, body: bytes, signing_secrets: Sequence[str]
 ) -> dict[str, str]:
-    """The three headers of a message; one signature for each secret in force, space separated.
+    """Return the three headers of a message, with one signature for each secret in force, separated by spaces.
 
-    `timestamp` is in seconds since the epoch: that of the attempt, not of the event.
+    `timestamp` is when the attempt begins (not the event), in seconds since the epoch.
     """
     content = f"{message_id}.{timestamp}.".encode() + body
     return {

@@ -1,1 +1,1 @@
-"""/api/v1/webhooks: where integrators want to be told of events."""
+"""/api/v1/webhooks: the addresses that integrators register for events, and the deliveries to them."""

@@ -1,4 +1,4 @@
-"""/api/v1/webhooks: integrators say where they want to be told of events, and see how that goes."""
+"""/api/v1/webhooks: integrators register addresses for events and see how deliveries went."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from webapp.web.guard import actor, requires
 from webapp.webhooks import queries, service
 from webapp.webhooks.addresses import Addresses
 from webapp.webhooks.sending import Sender
-from webapp.webhooks.service import Changes
+from webapp.webhooks.service import EndpointChanges
 
 
 def _addresses() -> Addresses:
@@ -36,7 +36,7 @@ def _addresses() -> Addresses:
     answers={201: schemas.WebhookWithSecret},
 )
 def create() -> ResponseReturnValue:
-    """Register an address; the answer shows its secret, this once."""
+    """Register an address; only this response shows its secret."""
     given = request_bodies.body(schemas.CreateWebhook)
     endpoint = service.register(
         actor=actor(),
@@ -57,7 +57,7 @@ def create() -> ResponseReturnValue:
     answers={200: schemas.WebhookList},
 )
 def list_() -> ResponseReturnValue:
-    """One's own webhooks; everybody's for an administrator."""
+    """List your own webhooks; everybody's for an administrator."""
     items = [schemas.WebhookOut.of(item) for item in queries.endpoints_of(actor())]
     return json_response(schemas.WebhookList(items=items))
 
@@ -71,7 +71,7 @@ def list_() -> ResponseReturnValue:
     answers={200: schemas.WebhookOut},
 )
 def get(webhook_id: str) -> ResponseReturnValue:
-    """One webhook."""
+    """Read one webhook."""
     return json_response(schemas.WebhookOut.of(queries.endpoint(actor(), webhook_id)))
 
 
@@ -85,10 +85,10 @@ def get(webhook_id: str) -> ResponseReturnValue:
     answers={200: schemas.WebhookOut},
 )
 def change(webhook_id: str) -> ResponseReturnValue:
-    """Change parts of a webhook, or switch it off and on."""
+    """Change parts of a webhook, or disable and enable it."""
     queries.endpoint(actor(), webhook_id)
     given = request_bodies.body(schemas.ChangeWebhook)
-    changes = Changes(
+    changes = EndpointChanges(
         url=given.url,
         events=given.events,
         description=given.description,
@@ -107,7 +107,7 @@ def change(webhook_id: str) -> ResponseReturnValue:
     answers={204: None},
 )
 def delete(webhook_id: str) -> ResponseReturnValue:
-    """Remove a webhook with all that was and was not delivered."""
+    """Remove a webhook with its deliveries, also those that were not sent yet."""
     service.remove(actor=actor(), key=webhook_id)
     return Response(status=204)
 
@@ -125,7 +125,7 @@ def delete(webhook_id: str) -> ResponseReturnValue:
     answers={200: schemas.WebhookWithSecret},
 )
 def rotate_secret(webhook_id: str) -> ResponseReturnValue:
-    """A new secret, shown this once; the one before signs beside it for 24 hours."""
+    """Make a new secret, which only this response shows; the old one signs beside it for 24 hours."""
     endpoint = service.rotate_secret(actor=actor(), key=webhook_id)
     return json_response(schemas.WebhookWithSecret.of(endpoint), 200)
 
@@ -141,7 +141,7 @@ def rotate_secret(webhook_id: str) -> ResponseReturnValue:
     answers={202: schemas.DeliveryOut},
 )
 def test(webhook_id: str) -> ResponseReturnValue:
-    """Send a `webhook.test`; how it went stands among the deliveries."""
+    """Send a `webhook.test`; its delivery shows how it went."""
     delivery = service.send_test(actor=actor(), key=webhook_id)
     return json_response(schemas.DeliveryOut.of(delivery), 202)
 
@@ -159,7 +159,7 @@ def test(webhook_id: str) -> ResponseReturnValue:
     answers={200: schemas.DeliveryList},
 )
 def deliveries(webhook_id: str) -> ResponseReturnValue:
-    """A page of what was or will be sent, newest first."""
+    """List messages that were or will be sent, a page at a time, newest first."""
     endpoint = queries.endpoint(actor(), webhook_id)
     offset, size = paging.numbered()
     state = paging.query(schemas.DeliveryFilter).status
@@ -180,7 +180,7 @@ def deliveries(webhook_id: str) -> ResponseReturnValue:
     answers={200: schemas.DeliveryWithAttempts},
 )
 def delivery(webhook_id: str, delivery_id: str) -> ResponseReturnValue:
-    """One delivery with all its attempts."""
+    """Read one delivery with all its attempts."""
     endpoint = queries.endpoint(actor(), webhook_id)
     found = queries.delivery(endpoint.id, delivery_id)
     return json_response(schemas.DeliveryWithAttempts.of(found))
@@ -201,6 +201,6 @@ def delivery(webhook_id: str, delivery_id: str) -> ResponseReturnValue:
     answers={202: schemas.DeliveryOut},
 )
 def redeliver(webhook_id: str, delivery_id: str) -> ResponseReturnValue:
-    """Send a delivery (again) now."""
+    """Send a delivery now, whether it was delivered before or not."""
     again = service.redeliver(actor=actor(), key=webhook_id, delivery_key=delivery_id)
     return json_response(schemas.DeliveryOut.of(again), 202)

@@ -1,4 +1,4 @@
-"""What integrators send and get about their webhooks."""
+"""The bodies that integrators send and receive about their webhooks."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Description = Annotated[
 ]
 
 
-def _shown(example: dict[str, Any]) -> ConfigDict:
+def _with_example(example: dict[str, Any]) -> ConfigDict:
     return ConfigDict(use_attribute_docstrings=True, json_schema_extra={"examples": [example]})
 
 
 class CreateWebhook(Body):
-    """An address that wants to be told of events."""
+    """A webhook to register: an address and the events it subscribes to."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [samples.NEW_WEBHOOK]})
 
@@ -36,7 +36,7 @@ class CreateWebhook(Body):
 
 
 class ChangeWebhook(Body):
-    """The parts of a webhook to change; what is left out or null stays."""
+    """The parts of a webhook to change; parts that are left out or null stay."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [samples.WEBHOOK_CHANGES]})
 
@@ -49,7 +49,7 @@ class ChangeWebhook(Body):
 class WebhookOut(BaseModel):
     """A webhook, without its secrets."""
 
-    model_config = _shown(samples.WEBHOOK)
+    model_config = _with_example(samples.WEBHOOK)
 
     id: Id
     url: str
@@ -61,27 +61,29 @@ class WebhookOut(BaseModel):
     disabled_reason: DisabledReason | None
     failing_since: datetime | None
     previous_secret_expires_at: datetime | None
-    """Until then the secret before the last rotation signs, too."""
+    """Until then the secret before the last rotation signs as well."""
     created_at: datetime
 
     @classmethod
     def of(cls, endpoint: WebhookEndpoint) -> WebhookOut:
-        return cls.model_validate(_fields(endpoint))
+        """Show an endpoint without its secrets."""
+        return cls.model_validate(_webhook_fields(endpoint))
 
 
 class WebhookWithSecret(WebhookOut):
-    """A webhook with its new secret, shown this once."""
+    """A webhook with its new secret, which only this response shows."""
 
-    model_config = _shown(samples.WEBHOOK_WITH_SECRET)
+    model_config = _with_example(samples.WEBHOOK_WITH_SECRET)
 
     secret: str
 
     @classmethod
     def of(cls, endpoint: WebhookEndpoint) -> WebhookWithSecret:
-        return cls.model_validate({**_fields(endpoint), "secret": endpoint.secret})
+        """Show an endpoint with its secret."""
+        return cls.model_validate({**_webhook_fields(endpoint), "secret": endpoint.secret})
 
 
-def _fields(endpoint: WebhookEndpoint) -> dict[str, Any]:
+def _webhook_fields(endpoint: WebhookEndpoint) -> dict[str, Any]:
     return {
         "id": str(endpoint.id),
         "url": endpoint.url,
@@ -100,7 +102,7 @@ def _fields(endpoint: WebhookEndpoint) -> dict[str, Any]:
 class WebhookList(BaseModel):
     """One's own webhooks, oldest first; everybody's for an administrator."""
 
-    model_config = _shown({"items": [samples.WEBHOOK]})
+    model_config = _with_example({"items": [samples.WEBHOOK]})
 
     items: list[WebhookOut]
 
@@ -108,7 +110,7 @@ class WebhookList(BaseModel):
 class DeliveryOut(BaseModel):
     """One message; its id is the `webhook-id` of every attempt."""
 
-    model_config = _shown(samples.DELIVERY)
+    model_config = _with_example(samples.DELIVERY)
 
     id: Id
     type: str
@@ -122,11 +124,12 @@ class DeliveryOut(BaseModel):
 
     @classmethod
     def of(cls, delivery: WebhookDelivery) -> DeliveryOut:
+        """Show a delivery without its attempts."""
         return cls.model_validate(_delivery_fields(delivery))
 
 
 class AttemptOut(BaseModel):
-    """One attempt to deliver."""
+    """One attempt to deliver a message."""
 
     attempted_at: datetime
     delivered: bool
@@ -136,18 +139,20 @@ class AttemptOut(BaseModel):
 
     @classmethod
     def of(cls, attempt: WebhookAttempt) -> AttemptOut:
+        """Show an attempt."""
         return cls.model_validate(attempt, from_attributes=True)
 
 
 class DeliveryWithAttempts(DeliveryOut):
-    """A message and how every attempt went, oldest first."""
+    """One message and all its attempts, oldest first."""
 
-    model_config = _shown(samples.DELIVERY_WITH_ATTEMPTS)
+    model_config = _with_example(samples.DELIVERY_WITH_ATTEMPTS)
 
     log: list[AttemptOut]
 
     @classmethod
     def of(cls, delivery: WebhookDelivery) -> DeliveryWithAttempts:
+        """Show a delivery with its attempts, which must be loaded."""
         log = [AttemptOut.of(attempt) for attempt in delivery.log]
         return cls.model_validate({**_delivery_fields(delivery), "log": log})
 
@@ -169,7 +174,7 @@ def _delivery_fields(delivery: WebhookDelivery) -> dict[str, Any]:
 class DeliveryList(BaseModel):
     """One page of deliveries, newest first."""
 
-    model_config = _shown(samples.DELIVERIES)
+    model_config = _with_example(samples.DELIVERIES)
 
     items: list[DeliveryOut]
     total: int
@@ -179,6 +184,7 @@ class DeliveryList(BaseModel):
 
     @classmethod
     def of(cls, page: DeliveryPage) -> DeliveryList:
+        """Show one page."""
         return cls(
             items=[DeliveryOut.of(item) for item in page.items],
             total=page.total,
@@ -189,7 +195,7 @@ class DeliveryList(BaseModel):
 
 
 class DeliveryFilter(BaseModel):
-    """Which deliveries of a webhook are wanted."""
+    """The filter of a webhook's deliveries."""
 
     model_config = ConfigDict(extra="ignore")
 
