@@ -1,4 +1,4 @@
-"""What can happen to a user; pure."""
+"""The actions that the trail of a user knows (pure)."""
 
 from __future__ import annotations
 

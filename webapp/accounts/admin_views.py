@@ -172,7 +172,7 @@ def _change(
         user, status = _save(form, lambda: _change_as_shown(user_id, form, wanted()))
     except StaleUser as refusal:
         db.session.rollback()
-        # How the user stands now, not what was typed: the next click must not bring back what was taken away.
+        # Filled with how the user stands now: saving what was typed would restore what was taken away.
         fresh = _forms(queries.find_user(user_id))[name]()
         fresh.show(refusal)
         return _user_page(user_id, refusal.status, **{name: fresh})

@@ -1,4 +1,4 @@
-"""Keys for machines: shown once, kept as a digest, limited in scope and time, revocable."""
+"""Keys for programs: shown once, stored as a digest, limited in scope and time, revocable."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def _expiry(actor: Actor, now: datetime, days: int | None) -> datetime:
     wanted = now + timedelta(days=DEFAULT_DAYS if days is None else days)
     if actor.key_id is None:
         return wanted
-    # Locked: that key cannot be revoked now without its revocation finding the new one.
+    # Locked, so that a revocation of that key either comes first or finds the new one.
     own = db.session.get(
         ApiKey, actor.key_id, with_for_update={"read": True}, populate_existing=True
     )
@@ -202,7 +202,7 @@ def touch(*, holder: KeyHolder) -> None:
     now = clock.now()
     if holder.last_used_at is not None and now - holder.last_used_at <= _TOUCH_EVERY:
         return
-    # Asked again of the row: of many requests that come together one writes.
+    # The row is asked again, so that of many requests at the same moment only one writes.
     stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < now - _TOUCH_EVERY)
     db.session.execute(
         update(ApiKey).where(ApiKey.id == holder.key_id, stale).values(last_used_at=now)

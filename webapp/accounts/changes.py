@@ -1,4 +1,4 @@
-"""What administrators change of a user, so that nobody keeps more than they should for one moment."""
+"""Changes of a user by administrators, which hold for every session and worker at once."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def change_user(
     errors = service.field_errors(full_name=name, password=changes.password)
     if errors:
         raise Invalid(errors=errors)
-    # Before the lock: a hash takes as long as many changes.
+    # Hashed before the lock is taken: it takes as long as many changes.
     new_hash = None if changes.password is None else passwords.hash_password(changes.password)
     queries.lock_administration()
     user = queries.locked_user(user_id)
@@ -108,7 +108,7 @@ def _wanted_permissions(user: User, changes: UserChanges) -> frozenset[Permissio
 
 def _require_may_give(user: User, changes: UserChanges, held: Set[Permission]) -> None:
     wanted = _wanted_permissions(user, changes)
-    # To choose somebody's password, or to let them in again, is to give all that they hold.
+    # Who chooses a password, or lets somebody in again, could act with everything that they hold.
     opens = changes.password is not None or (changes.is_active is True and not user.is_active)
     grants.require_within(held, wanted if opens else wanted - user.permissions)
 

@@ -224,7 +224,7 @@ def locked_refresh_token(token_hash: str) -> RefreshToken | None:
     )
     if session_id is None:
         return None
-    # A statement of its own: it sees what whoever held the lock before has committed.
+    # A second statement, which sees what the previous holder of the lock committed.
     return db.session.scalar(
         select(RefreshToken)
         .where(RefreshToken.token_hash == token_hash)

@@ -1,4 +1,4 @@
-"""Users are created, sign in, renew their access and sign out."""
+"""Create users, sign them in and out, and renew the access of programs."""
 
 from __future__ import annotations
 
@@ -128,8 +128,8 @@ def authenticate(*, email: str, password: str) -> User:
     Raises NotSignedIn with one neutral sentence, whatever was wrong.
     """
     user = queries.user_by_email(email) if is_storable(email) else None
-    db.session.close()  # hashing takes longer than all queries: it holds up no connection
-    # Both are always weighed, so that neither the words nor the time tell which was wrong.
+    db.session.close()  # frees the connection: hashing takes longer than all queries
+    # A hash is always compared, so that neither the words nor the time tell what was wrong.
     fits = passwords.verify_password(
         password[: passwords.MAX_LENGTH + 1], user.password_hash if user else None
     )
@@ -174,9 +174,8 @@ class TokenReused(NotSignedIn):
 def rotate_refresh(*, refresh_token: str) -> tuple[SignedInUser, str]:
     """Exchange a refresh token for a new one; the old one ends at once.
 
-    A token works once. Whoever brings a used one, also one instant after another exchange, ends
-    the whole session with every token of it: TokenReused. Raises NotSignedIn where the token is
-    unknown or its session has ended.
+    A token works once. A used one, even an instant after its exchange, ends the whole session with every token of
+    it. Raises TokenReused for that, NotSignedIn where the token is unknown or its session has ended.
     """
     token = queries.locked_refresh_token(hash_token(refresh_token))
     if token is not None and token.used_at is not None:

@@ -1,4 +1,4 @@
-"""How a browser is known: Flask-Login's cookie names a session row, which can be ended."""
+"""Sign-in of browsers: Flask-Login's cookie names a session row, which can be ended."""
 
 from __future__ import annotations
 
@@ -129,12 +129,12 @@ def sign_out() -> None:
 
 def init_app(app: Flask) -> None:
     """Bind Flask-Login to the session rows."""
-    login_manager.session_protection = None  # phones change address; the row is what counts
+    login_manager.session_protection = None  # phones change their address; the session row decides
     login_manager.init_app(app, add_context_processor=False)
 
     @app.context_processor
     def current_user_proxy() -> dict[str, object]:
-        # The proxy, not the person: error pages must not ask the database who looks at them.
+        # Flask-Login's proxy, which asks the database on use only: error pages must work without it.
         return {"current_user": current_user}
 
     @login_manager.user_loader  # type: ignore[untyped-decorator]

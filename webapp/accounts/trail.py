@@ -1,4 +1,4 @@
-"""The trail of what happens to users: written in the unit of work of what it tells, never changed."""
+"""The trail of what happens to users: each event is written in the unit of work of its change, and never changed."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from webapp.kernel.errors import Malformed, TooManyRequests
 from webapp.kernel.i18n import gettext as _
 from webapp.throttling import attempts, request_rate
 from webapp.throttling.request_rate import RequestLimits, Usage
-from webapp.web.error_pages import problem, wants_json
+from webapp.web.error_pages import problem_response, wants_json
 
 log = structlog.get_logger(__name__)
 
@@ -103,7 +103,7 @@ def _count_turned_away(response: Response) -> Response:
         return response
     if usage.allowed:
         return response
-    return make_response(problem(TooManyRequests(retry_after=usage.reset)))
+    return make_response(problem_response(TooManyRequests(retry_after=usage.reset)))
 
 
 def _count() -> Usage:

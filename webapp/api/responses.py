@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from webapp.api.contract.operation import current_operation
 from webapp.api.request_bodies import VersionMismatch
-from webapp.web.error_pages import problem
+from webapp.web.error_pages import problem_response
 
 
 def json_response(model: BaseModel, status: int = 200) -> Response:
@@ -27,7 +27,7 @@ def respect_conditions(response: Response) -> Response:
         return response
     response.make_conditional(request.environ)
     if response.status_code == 412:
-        return make_response(problem(VersionMismatch()))
+        return make_response(problem_response(VersionMismatch()))
     return response
 
 

@@ -20,7 +20,7 @@ from webapp.kernel import clock
 from webapp.kernel.config import Settings
 from webapp.kernel.errors import NotSignedIn
 from webapp.kernel.permissions import Actor
-from webapp.web.error_pages import answer
+from webapp.web.error_pages import error_response
 
 BEARER = {"WWW-Authenticate": 'Bearer realm="areamedica"'}
 TOKEN_TYPE = "at+jwt"  # noqa: S105
@@ -110,7 +110,7 @@ class ApiGate:
         return signed_in if signed_in and str(signed_in.user_id) == claims["sub"] else None
 
     def turn_away(self) -> ResponseReturnValue:
-        return answer(NotSignedIn(headers=BEARER, code="invalid_token"))
+        return error_response(NotSignedIn(headers=BEARER, code="invalid_token"))
 
 
 def caller() -> SignedInUser | KeyHolder:

@@ -19,7 +19,7 @@ Context = Callable[[], AbstractContextManager[object]]
 
 
 class BoundedPool:
-    """At most `size` pieces of work at a time in this process; more is refused, never queued.
+    """Threads for at most `size` pieces of work at a time in this process; more is refused, never queued.
 
     Each piece of work runs in a context of its own, which the caller names.
     """
@@ -42,7 +42,7 @@ class BoundedPool:
                 with context():
                     return work(*args, **kwargs)
             except Exception as error:
-                # Often nobody waits for the result, so nobody else would ever hear of it.
+                # Often nobody waits for the result, so only the log would tell of the error.
                 log.error("background_failed", exc_info=error)
                 raise
             finally:

@@ -10,22 +10,22 @@ CARACAS = timezone(timedelta(hours=-4), "America/Caracas")
 
 
 def now() -> datetime:
-    """This instant, aware, in UTC."""
+    """Return this instant, aware, in UTC."""
     return datetime.now(UTC)
 
 
 def today() -> date:
-    """The current day in Caracas."""
+    """Return the current day in Caracas."""
     return now().astimezone(CARACAS).date()
 
 
 def start_of_day(day: date) -> datetime:
-    """The instant at which a day begins in Caracas."""
+    """Return the instant at which a day begins in Caracas."""
     return datetime.combine(day, time.min, tzinfo=CARACAS)
 
 
 def end_of_day(day: date) -> datetime:
-    """The first instant that no longer belongs to a day in Caracas.
+    """Return the first instant that no longer belongs to a day in Caracas.
 
     Raises OverflowError for the last day that the calendar has.
     """
@@ -49,7 +49,7 @@ class DailyWindow:
         return cls(time(hours[0], hours[1]), time(hours[2], hours[3]))
 
     def contains(self, moment: datetime) -> bool:
-        """Does this moment fall into the window?"""
+        """Tell whether a moment falls into the window."""
         local = moment.astimezone(CARACAS).time()
         if self.start <= self.end:
             return self.start <= local < self.end

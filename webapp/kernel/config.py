@@ -63,7 +63,7 @@ OptionalWindow = Annotated[DailyWindow | None, BeforeValidator(_window)]
 
 
 class BankAccess(BaseModel):
-    """How to reach the bank in the environment in force: its two URLs and our credentials there."""
+    """How to reach the bank in the environment in force: its two URLs and our credentials."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -248,10 +248,12 @@ class Settings(BaseModel):
 
     @property
     def is_production(self) -> bool:
+        """Whether nothing may be embedded or defaulted."""
         return self.environment == "production"
 
     @property
     def cookie_secure(self) -> bool:
+        """Whether the cookie travels over https only."""
         return (
             self.is_production if self.session_cookie_secure is None else self.session_cookie_secure
         )
@@ -283,7 +285,7 @@ class Settings(BaseModel):
         return BankAccess(environment=self.banesco_environment, **values)
 
     def for_bank(self, environment: str, dialect: str) -> Settings:
-        """The same settings with another of the bank's environments, or dialects, in force.
+        """Return the same settings with another of the bank's environments, or dialects, in force.
 
         Raises SettingsError naming what that environment lacks: nothing is derived from the other.
         """
@@ -310,12 +312,14 @@ class Settings(BaseModel):
             name = str(first["loc"][0]).upper() if first["loc"] else "settings"
             raise SettingsError(f"{name} {_in_words(first)}.") from None
         if not settings.secret_key:
-            settings = settings.model_copy(update={"secret_key": _kept_secret(settings.data_dir)})
+            settings = settings.model_copy(
+                update={"secret_key": _development_secret(settings.data_dir)}
+            )
         return settings
 
     @classmethod
     def variables(cls) -> dict[str, FieldInfo]:
-        """Every variable that is read, by its name in the environment."""
+        """Return every variable that is read, by its name in the environment."""
         return {name.upper(): field for name, field in cls.model_fields.items()}
 
 
@@ -340,8 +344,8 @@ def _require_bank_url(name: str, value: str, *, https_only: bool) -> None:
         raise SettingsError(f"{name} must be https in production.")
 
 
-def _kept_secret(data_dir: Path) -> str:
-    """A development secret that survives restarts; of several who come first, one writes it."""
+def _development_secret(data_dir: Path) -> str:
+    """Return a development secret that survives restarts; of several processes one writes it."""
     path = data_dir / "secret_key"
     data_dir.mkdir(parents=True, exist_ok=True)
     if not path.exists():

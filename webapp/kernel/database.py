@@ -35,14 +35,16 @@ class SessionSource(Protocol):
     """What provides sessions and connections: Flask-SQLAlchemy, which knows the running application."""
 
     @property
-    def session(self) -> scoped_session[Any]: ...
+    def session(self) -> scoped_session[Any]:
+        """The session of the current request or piece of work."""
 
     @property
-    def engine(self) -> Engine: ...
+    def engine(self) -> Engine:
+        """The engine of the running application."""
 
 
 class Database:
-    """The unit of work in force, for code that knows no web; `webapp.web.extensions` binds it."""
+    """The session and engine in force, for code that knows no web; `webapp.web.extensions` binds them."""
 
     def __init__(self) -> None:
         self._source: SessionSource | None = None
@@ -72,7 +74,7 @@ db = Database()
 
 
 def normalise_database_url(url: str) -> str:
-    """Every spelling of a PostgreSQL address, as the one that SQLAlchemy and psycopg2 understand.
+    """Return an address of PostgreSQL, in whatever spelling, as SQLAlchemy and psycopg2 understand it.
 
     Raises ValueError for anything that is not PostgreSQL.
     """

@@ -1,4 +1,4 @@
-"""Lines to other machines, bounded in time."""
+"""Connections to other machines, bounded in time."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def cut_off(line: socket.socket, deadline: float) -> Iterator[None]:
-    """Shut the line at the deadline: timeouts of sockets begin anew with every drop that comes.
+    """Shut a connection at the deadline, however slowly it still receives: a socket's timeout restarts with each byte.
 
-    `deadline` is a time of `time.monotonic`. Whoever reads then sees the end of what came, or an OSError:
-    look at the clock afterwards.
+    `deadline` is a time of `time.monotonic`. A reader then gets the end of the stream, or an OSError: look at the
+    clock afterwards.
     """
     handle = socket.socket(fileno=os.dup(line.fileno()))  # TLS has, or takes, the first one over
 

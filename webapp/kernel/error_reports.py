@@ -1,4 +1,4 @@
-"""Errors, reported to a collector that speaks Sentry's protocol (SENTRY_DSN): types and places, nothing of anybody."""
+"""Errors, reported to a collector that speaks Sentry's protocol (SENTRY_DSN): types and places, no personal data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEFT_OUT = ("breadcrumbs", "contexts", "extra", "modules", "request", "server_na
 
 
 def reporter(settings: Settings) -> Report | None:
-    """What to call with an error; None where none are reported."""
+    """Return what to call with an error, or None where none are reported."""
     if not settings.sentry_dsn:
         return None
     # Imported only where it is used: it is large.
@@ -31,8 +31,8 @@ def reporter(settings: Settings) -> Report | None:
     return sentry_sdk.capture_exception
 
 
-def _without_values(event: Any, hint: Any) -> Any:
-    """The event without anything that could quote a name, a phone or a secret: messages included."""
+def _without_values(event: Any, _hint: Any) -> Any:
+    """Remove everything that could quote a name, a phone or a secret, messages included."""
     for name in LEFT_OUT:
         event.pop(name, None)
     for error in event.get("exception", {}).get("values", []):

@@ -11,7 +11,7 @@ from webapp.kernel.i18n import lazy_gettext as _l
 FieldErrors = Mapping[str, list[str]]
 
 MOST_PROBLEMS = 50
-"""So many wrong fields are told at once; a body of nothing but mistakes must not come back larger."""
+"""So many wrong fields are listed at once, so that a body full of mistakes does not get a larger answer."""
 MOST_NAME = 100
 
 
@@ -28,7 +28,7 @@ class FieldProblem:
     in_query: bool = False
 
     def as_json(self) -> dict[str, str]:
-        """As `errors` shows it: a JSON pointer (RFC 6901) for bodies, a name for queries."""
+        """Return it as `errors` shows it: with a JSON pointer (RFC 6901) for bodies, a name for queries."""
         steps = [str(step)[:MOST_NAME] for step in self.location]
         where = {"parameter": steps[-1]} if self.in_query else {"pointer": _pointer(steps)}
         return {
@@ -76,7 +76,7 @@ class DomainError(Exception):
 
 
 class StaleForm(DomainError):
-    """A form of another session, or of one that ended."""
+    """The form belongs to another session, or to one that ended."""
 
     code = "stale_form"
     sentence = _l(
@@ -117,7 +117,7 @@ class NotFound(DomainError):
 
 
 class Conflict(DomainError):
-    """What stands already does not allow this."""
+    """The present state does not allow this."""
 
     status = 409
     code = "conflict"
@@ -143,7 +143,7 @@ class TooManyRequests(DomainError):
 
 
 class ServiceUnavailable(DomainError):
-    """Something that we need does not answer."""
+    """Something that the product needs does not answer."""
 
     status = 503
     code = "unavailable"

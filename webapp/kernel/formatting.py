@@ -14,17 +14,17 @@ NOTHING = "—"
 
 
 def money(amount: Decimal | None, currency: str = "VES") -> str:
-    """`Bs. 1.234,56`."""
+    """Write an amount as `Bs. 1.234,56`."""
     return NOTHING if amount is None else format_amount(amount, currency)
 
 
 def phone(canonical: str | None) -> str:
-    """`04141234567` as `0414-1234567`."""
+    """Write `04141234567` as `0414-1234567`."""
     return f"{canonical[:4]}-{canonical[4:]}" if canonical else NOTHING
 
 
 def national_id(canonical: str | None) -> str:
-    """`V12345678` as `V-12.345.678`."""
+    """Write `V12345678` as `V-12.345.678`."""
     if not canonical:
         return NOTHING
     digits = canonical[1:]
@@ -33,12 +33,12 @@ def national_id(canonical: str | None) -> str:
 
 
 def day(value: date | None) -> str:
-    """`24/11/2026`."""
+    """Write a day as `24/11/2026`."""
     return f"{value:%d/%m/%Y}" if value else NOTHING
 
 
 def moment(value: datetime | None) -> str:
-    """`24/11/2026 10:30 a. m.`, the time of Caracas."""
+    """Write a moment as `24/11/2026 10:30 a. m.`, in the time of Caracas."""
     if value is None:
         return NOTHING
     local = value.astimezone(clock.CARACAS)
@@ -47,7 +47,7 @@ def moment(value: datetime | None) -> str:
 
 
 def ago(value: datetime | None) -> str:
-    """How long ago, in the largest unit that fits."""
+    """Say how long ago a moment was, in the largest unit that fits."""
     if value is None:
         return NOTHING
     passed = clock.now() - value

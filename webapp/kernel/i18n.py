@@ -12,20 +12,24 @@ from babel.support import LazyProxy
 
 
 class Translator(Protocol):
-    """Looks a text up in the reader's language and puts `values` into it by name."""
+    """What looks a text up in the reader's language and puts `values` into it by name."""
 
-    def gettext(self, text: str, /, **values: Any) -> str: ...
+    def gettext(self, text: str, /, **values: Any) -> str:
+        """Return the text, translated."""
 
-    def ngettext(self, one: str, many: str, num: int, /, **values: Any) -> str: ...
+    def ngettext(self, one: str, many: str, num: int, /, **values: Any) -> str:
+        """Return the text for one or for many, translated."""
 
 
 class SourceTexts:
-    """Spanish as it stands in the source, where nobody's language is known."""
+    """A translator that leaves the Spanish of the source, where the reader's language is unknown."""
 
     def gettext(self, text: str, /, **values: Any) -> str:
+        """Return the text as it is, with its values."""
         return text % values if values else text
 
     def ngettext(self, one: str, many: str, num: int, /, **values: Any) -> str:
+        """Return the text for one or for many, with its values."""
         return (one if num == 1 else many) % {"num": num, **values}
 
 
@@ -48,5 +52,5 @@ def ngettext(one: str, many: str, num: int, **values: Any) -> str:
 
 
 def lazy_gettext(text: str) -> Any:
-    """Return a text that is looked up when it is shown: for what is defined before there is a reader."""
+    """Return a text that is looked up when it is shown, for what is defined before there is a reader."""
     return LazyProxy(gettext, text, enable_cache=False)

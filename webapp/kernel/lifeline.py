@@ -1,4 +1,4 @@
-"""Ends this process when the launcher is gone, so that a killed one leaves nothing behind."""
+"""End this process when the launcher is gone, so that a killed launcher leaves nothing behind."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ def follow(pid: int) -> None:
 
 
 def is_alive(pid: str) -> bool:
-    """Whether a process with this number runs."""
+    """Tell whether a process with this number runs."""
     return pid.isdecimal() and _birth(int(pid)) != ""
 
 
@@ -39,7 +39,7 @@ def _wait_for_end(pid: int, born: str) -> None:
 
 
 def _birth(pid: int) -> str:
-    """When the process started: tells it from a later one with its number; empty for a zombie."""
+    """Return when the process started, which tells it from a later one with its number; empty for a zombie."""
     try:
         if Path("/proc/self/stat").exists():
             # The name, in parentheses, may hold anything; state and start time are fields 3 and 22.

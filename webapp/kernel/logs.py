@@ -14,9 +14,9 @@ from webapp.kernel.error_reports import Report
 
 
 def _exception_without_values(
-    logger: Any, name: str, event: MutableMapping[str, Any]
+    _logger: Any, _name: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """An exception as its type and places only: messages may quote names, phones or secrets."""
+    """Log an exception as its type and places only: messages may quote names, phones or secrets."""
     error = event.pop("exc_info", None)
     if error is True:
         error = sys.exc_info()[1]

@@ -1,4 +1,4 @@
-"""The metrics of ERD 11.1, counted by whichever part of the product does the work."""
+"""The metrics of ERD 11.1; the part of the product that does the work counts it."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ MAX_AMOUNT = Decimal("9999999999999999.99")
 """The largest amount that NUMERIC(18,2) holds."""
 
 MAX_TYPED = 64
-"""How many characters of an amount are read; what is longer is none."""
+"""How many characters an amount may have as it is typed."""
 
 _PLAIN = re.compile(r"\d{1,18}(?:[.,]\d{1,2})?", re.ASCII)
 _DOT_GROUPS = re.compile(r"\d{1,3}(?:\.\d{3})+,\d{1,2}|\d{1,3}(?:\.\d{3}){2,}", re.ASCII)
@@ -30,7 +30,7 @@ class AmountProblem(StrEnum):
 
 
 class InvalidAmount(ValueError):
-    """The text is no amount of money; `problem` says why."""
+    """The text is not an amount of money; `problem` says why."""
 
     def __init__(self, problem: AmountProblem) -> None:
         super().__init__(problem.value)
@@ -78,6 +78,6 @@ def _within_bounds(amount: Decimal) -> Decimal:
 
 
 def format_amount(amount: Decimal, currency: str = CURRENCY) -> str:
-    """`Bs. 1.234,56`: the sign of daily use, not the obsolete one of the locale data."""
+    """Write an amount as `Bs. 1.234,56`: the sign of daily use, not the obsolete one of the locale data."""
     digits = f"{amount:,.2f}".translate(str.maketrans(",.", ".,"))
     return f"Bs. {digits}" if currency == CURRENCY else f"{currency} {digits}"

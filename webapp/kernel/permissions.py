@@ -76,10 +76,11 @@ class Actor:
         return self.key_makers | ({self.id} if self.id else frozenset())
 
     def may(self, permission: Permission) -> bool:
+        """Tell whether the actor holds the permission."""
         return permission in self.permissions
 
     def require(self, permission: Permission) -> None:
-        """Raises Forbidden where the permission is not held."""
+        """Refuse an actor without the permission. Raises Forbidden."""
         if permission not in self.permissions:
             raise Forbidden()
 

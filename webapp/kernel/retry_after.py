@@ -9,7 +9,7 @@ from webapp.kernel import clock
 
 
 def parse_retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Seconds to wait by a Retry-After header: delay in seconds or HTTP date; None if unreadable."""
+    """Return the seconds to wait that a Retry-After header (a delay, or an HTTP date) names; None if unreadable."""
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
         return float(min(int(text[:9]), 86_400))

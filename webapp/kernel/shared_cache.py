@@ -1,4 +1,4 @@
-"""A cache that many processes share, and that is allowed to be away."""
+"""A cache that many processes share, and without which they go on."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ log = structlog.get_logger(__name__)
 
 
 class Cache(Protocol):
-    """Keeps values by key for some seconds (Flask-Caching's interface)."""
+    """What keeps values by key for some seconds (Flask-Caching's interface)."""
 
-    def get(self, key: str) -> Any: ...
+    def get(self, key: str) -> Any:
+        """Return what is kept, or None."""
 
-    def set(self, key: str, value: Any, timeout: int | None = None) -> Any: ...
+    def set(self, key: str, value: Any, timeout: int | None = None) -> Any:
+        """Keep a value for at most `timeout` seconds."""
 
 
 class SharedCache:
-    """The shared cache, with what this process itself put in as a second best while Redis is away.
+    """The shared cache; while Redis is away, it returns what this process itself put in.
 
     For few keys, whose values say by themselves until when they hold.
     """
@@ -29,7 +31,7 @@ class SharedCache:
         self._own: dict[str, Any] = {}
 
     def get(self, key: str) -> Any:
-        """What is kept, or None."""
+        """Return what is kept, or None."""
         try:
             return self._cache.get(key)
         except RedisError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def is_storable(text: str) -> bool:
-    """False for NUL and for half a surrogate pair, which JSON can carry and PostgreSQL cannot."""
+    """Tell whether PostgreSQL can keep a text: not NUL, nor half a surrogate pair, which JSON can carry."""
     if "\x00" in text:
         return False
     try:

@@ -39,16 +39,17 @@ REDIS_ROUNDS = 1.0
 
 
 class PostgresStorage(Storage):
-    """The ERD's `rate_limits` table as a storage of the `limits` library: one row a fixed window."""
+    """A storage of the `limits` library in the ERD's table `rate_limits`: one row for each key and fixed window."""
 
     STORAGE_SCHEME = ["areamedica-postgresql"]  # noqa: RUF012 - as the library declares it
 
     @property
     def base_exceptions(self) -> type[Exception]:
+        """What the storage raises where it cannot be reached."""
         return SQLAlchemyError
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Add `amount` to the window of `expiry` seconds in force; returns the new count."""
+        """Add `amount` to the window of `expiry` seconds in force; return the new count."""
         now = datetime.now(UTC).timestamp()
         start = datetime.fromtimestamp(now - now % expiry, UTC)
         row = insert(RateLimit).values(
@@ -63,21 +64,21 @@ class PostgresStorage(Storage):
             set_={"request_count": RateLimit.request_count + amount, "updated_at": func.now()},
         ).returning(RateLimit.request_count)
         with db.engine.begin() as connection:
-            # Losing the last counts in a crash of the server is no harm, so nobody waits for its disk.
+            # The last counts may be lost in a crash of the server, so no request waits for its disk.
             connection.execute(text("SET LOCAL synchronous_commit = off"))
             return connection.execute(counted).scalar_one()
 
     def get(self, key: str) -> int:
-        """The count in the window in force."""
-        current = self._current(key)
-        return current[0] if current else 0
+        """Return the count of the window in force."""
+        window = self._current_window(key)
+        return window[0] if window else 0
 
     def get_expiry(self, key: str) -> float:
-        """The moment at which the window in force ends, in seconds since the epoch."""
-        current = self._current(key)
-        return current[1].timestamp() if current else datetime.now(UTC).timestamp()
+        """Return the moment at which the window in force ends, in seconds since the epoch."""
+        window = self._current_window(key)
+        return window[1].timestamp() if window else datetime.now(UTC).timestamp()
 
-    def _current(self, key: str) -> tuple[int, datetime] | None:
+    def _current_window(self, key: str) -> tuple[int, datetime] | None:
         query = (
             select(RateLimit.request_count, RateLimit.expires_at)
             .where(
@@ -93,7 +94,7 @@ class PostgresStorage(Storage):
         return (found[0], found[1]) if found else None
 
     def check(self) -> bool:
-        """Can the table be reached?"""
+        """Tell whether the table can be reached."""
         try:
             with db.engine.connect() as connection:
                 connection.execute(select(literal(1)))
@@ -106,7 +107,7 @@ class PostgresStorage(Storage):
         self._delete(RateLimit.resource_identifier == _digest(key))
 
     def reset(self) -> int | None:
-        """Forget all attempts; returns how many windows there were."""
+        """Forget all attempts; return how many windows there were."""
         return self._delete(RateLimit.resource_type == RESOURCE_TYPE)
 
     def _delete(self, condition: Any) -> int:
@@ -126,7 +127,7 @@ def _digest(key: str) -> str:
 
 
 def address() -> str:
-    """Whoever sent the current request, as limits tell them apart: a whole IPv6 network is one."""
+    """Return the address of the current request as limits count it: a whole IPv6 network (/64) is one."""
     given = request.remote_addr or "unknown"
     if ":" not in given:
         return given
@@ -138,21 +139,21 @@ def address() -> str:
     return str(mapped or ip_network(f"{whole}/64", strict=False))
 
 
-def _account() -> str:
+def _account_digest() -> str:
     given: Any = request.get_json(silent=True) if request.is_json else request.form
     email = given.get("email") if hasattr(given, "get") else None
     return _digest(str(email or "").strip().lower()[:255])
 
 
-def _account_from_here() -> str:
-    return f"{address()} {_account()}"
+def _account_and_address() -> str:
+    return f"{address()} {_account_digest()}"
 
 
-def _failed(response: Response) -> bool:
+def _is_failed_sign_in(response: Response) -> bool:
     return response.status_code in (401, 422)
 
 
-def _registered_or_told(response: Response) -> bool:
+def _tells_of_an_account(response: Response) -> bool:
     return response.status_code in (201, 409)
 
 
@@ -167,8 +168,8 @@ def failed_sign_ins(view: View) -> View:
     """
     for name, most, key in (
         ("address", 50, address),
-        ("account", 50, _account),
-        ("both", 10, _account_from_here),
+        ("account", 50, _account_digest),
+        ("both", 10, _account_and_address),
     ):
         limited = limiter.shared_limit(
             f"{most} per 15 minutes",
@@ -177,16 +178,16 @@ def failed_sign_ins(view: View) -> View:
             exempt_when=lambda: request.method != "POST",
         )
         view = cast(View, limited(view))
-    return _reserving(view, _failed)
+    return _with_reservation(view, _is_failed_sign_in)
 
 
 def registrations(view: View) -> View:
-    """Allow 100 registrations in an hour from one address, those counted that tell that an e-mail is taken."""
+    """Allow 100 registrations in an hour from one address; those that reveal that an e-mail is taken count."""
     limited = limiter.limit("100 per hour", methods=["POST"])
-    return _reserving(cast(View, limited(view)), _registered_or_told)
+    return _with_reservation(cast(View, limited(view)), _tells_of_an_account)
 
 
-def _reserving(view: View, counts: Counts) -> View:
+def _with_reservation(view: View, counts: Counts) -> View:
     """Note for `_settle` when an attempt on this view counts."""
 
     @wraps(view)
@@ -202,7 +203,7 @@ def _settle(response: Response) -> Response:
     if "attempt" not in g:
         return response
     counts, reserved_at = g.pop("attempt")
-    # The view is done with its connection: many requests at once must not wait for a second one each.
+    # The view needs its connection no more; otherwise many requests at once would each wait for a second one.
     db.session.close()
     reserved = limiter.current_limits
     if counts(response) and not any(limit.breached for limit in reserved):
@@ -212,7 +213,7 @@ def _settle(response: Response) -> Response:
         for limit in reserved:
             _give_back(storage, limit, reserved_at)
     except storage.base_exceptions as error:
-        # The answer stands; what was reserved stays counted until its window ends.
+        # The response is ready; what was reserved stays counted until its window ends.
         log.warning("attempt_not_given_back", kind=type(error).__name__)
     return response
 
@@ -226,10 +227,11 @@ def _give_back(storage: Storage, reserved: RequestLimit, reserved_at: float) -> 
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Choose the storage and bind the limiter; what is given back is so before the headers tell what is left."""
+    """Choose the storage and bind the limiter."""
     app.config["RATELIMIT_STORAGE_URI"] = settings.redis_url or "areamedica-postgresql://"
     app.config["RATELIMIT_IN_MEMORY_FALLBACK_ENABLED"] = settings.redis_url is not None
     if settings.redis_url:
         app.config["RATELIMIT_STORAGE_OPTIONS"] = {"socket_connect_timeout": 1, "socket_timeout": 1}
     limiter.init_app(app)
+    # Runs before the handler that the limiter registered: the headers tell what is left after giving back.
     app.after_request(_settle)

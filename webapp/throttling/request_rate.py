@@ -1,8 +1,8 @@
-"""How many requests a caller may still make (RATE_LIMIT_REQUESTS in RATE_LIMIT_PERIOD), right over all workers.
+"""Limits on the requests of a caller (RATE_LIMIT_REQUESTS in RATE_LIMIT_PERIOD seconds), exact over all workers.
 
-The count stands in Redis, or in the table `rate_limits`. A caller that asks often gets its next few
-requests counted at once, so that reads stay cheap: never more than the limit pass, and what a process
-reserved and did not use is at most a 500th of the limit.
+The count is kept in Redis, or in the table `rate_limits`. For a caller that asks often, the next few requests are
+counted at once, so that reads stay cheap: never more than the limit pass, and a process leaves at most a 500th of
+the limit unused.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from webapp.kernel.database import db
 log = structlog.get_logger(__name__)
 
 SHARE = 500
-"""At most this part of what is left is reserved at once."""
+"""A caller gets at most a 500th of what is left counted at once."""
 OFTEN_SECONDS = 0.01
 STEADY = 16
-"""So many requests, each sooner than OFTEN_SECONDS after the last, make a caller that asks often."""
+"""After so many requests, each within OFTEN_SECONDS of the one before, a caller counts as asking often."""
 MOST_CALLERS = 10_000
 
 _COUNT = text("""
@@ -43,20 +43,21 @@ ON CONFLICT (resource_type, resource_identifier, window_start) DO UPDATE
 SET request_count = rate_limits.request_count + excluded.request_count, updated_at = now()
 RETURNING resource_identifier, request_count
 """)
-# Losing the last counts in a crash of the server is no harm, so nobody waits for its disk.
+# The last counts may be lost in a crash of the server, so no request waits for its disk.
 
 
 class Store(Protocol):
     """Where all processes count together."""
 
     def add(self, amounts: dict[str, int], *, start: int, period: int) -> dict[str, int]:
-        """Add to the counts of the window that starts then; returns the new counts."""
+        """Add to the counts of the window that starts at `start`, in seconds since the epoch; return the new counts."""
 
 
 class PostgresStore:
-    """Counts in the ERD's table `rate_limits`, however many callers in one statement."""
+    """Counts in the ERD's table `rate_limits`, in one statement for all callers of a request."""
 
     def add(self, amounts: dict[str, int], *, start: int, period: int) -> dict[str, int]:
+        """Add to the counts, as `Store` has it. Raises SQLAlchemyError where the database is away."""
         values = {
             "start": start,
             "ends": start + period,
@@ -68,7 +69,7 @@ class PostgresStore:
 
 
 class RedisStore:
-    """Counts in Redis; while it is away, in this process's memory."""
+    """Counts in Redis, and in this process's memory while Redis is away."""
 
     def __init__(self, url: str) -> None:
         self._redis: Storage = storage_from_string(  # type: ignore[assignment]
@@ -78,15 +79,16 @@ class RedisStore:
         self._away_until = 0.0
 
     def add(self, amounts: dict[str, int], *, start: int, period: int) -> dict[str, int]:
+        """Add to the counts, as `Store` has it."""
         if time.monotonic() >= self._away_until:
             try:
-                return self._added(self._redis, amounts, start, period)
+                return self._increment(self._redis, amounts, start, period)
             except RedisError as error:
                 log.warning("redis_away", kind=type(error).__name__)
                 self._away_until = time.monotonic() + 5
-        return self._added(self._memory, amounts, start, period)
+        return self._increment(self._memory, amounts, start, period)
 
-    def _added(
+    def _increment(
         self, storage: Storage, amounts: dict[str, int], start: int, period: int
     ) -> dict[str, int]:
         return {
@@ -96,7 +98,7 @@ class RedisStore:
 
 
 @dataclass
-class _Caller:
+class _CallerState:
     """What this process knows of one caller in one window."""
 
     start: int
@@ -109,14 +111,14 @@ class _Caller:
 
 @dataclass(frozen=True)
 class Usage:
-    """Where a caller stands after a request."""
+    """What a caller has left after a request."""
 
     allowed: bool
     limit: int
     period: int
     remaining: int
     reset: int
-    """Seconds until the window ends and the count begins anew."""
+    """Seconds until the window ends and the next count begins at zero."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -129,13 +131,13 @@ class Usage:
 
 @dataclass
 class RequestLimits:
-    """Counts requests by caller, in fixed windows."""
+    """Fixed windows in which the requests of each caller are counted."""
 
     store: Store
     limit: int
     period: int
     now: Callable[[], float] = time.time
-    _callers: dict[str, _Caller] = field(default_factory=dict)
+    _callers: dict[str, _CallerState] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, callers: Sequence[str]) -> Usage:
@@ -148,12 +150,12 @@ class RequestLimits:
         start = int(now - now % self.period)
         names = [hashlib.sha256(caller.encode()).hexdigest() for caller in callers]
         with self._lock:
-            taken, wanted = self._from_reserve(names, start)
+            taken, wanted = self._take_reserved(names, start)
         counts = self.store.add(wanted, start=start, period=self.period) if wanted else {}
         with self._lock:
             for name, count in counts.items():
-                taken[name] = self._granted(self._of(name, start), count, wanted[name])
-            left = [self._left(self._of(name, start)) for name in names]
+                taken[name] = self._book(self._caller(name, start), count, wanted[name])
+            left = [self._remaining(self._caller(name, start)) for name in names]
         return Usage(
             allowed=all(taken.values()),
             limit=self.limit,
@@ -162,32 +164,32 @@ class RequestLimits:
             reset=max(1, round(start + self.period - now)),
         )
 
-    def _of(self, name: str, start: int) -> _Caller:
+    def _caller(self, name: str, start: int) -> _CallerState:
         known = self._callers.get(name)
         if known is None or known.start != start:
             if len(self._callers) >= MOST_CALLERS:
                 self._callers.clear()
-            known = self._callers[name] = _Caller(start)
+            known = self._callers[name] = _CallerState(start)
         return known
 
-    def _from_reserve(
+    def _take_reserved(
         self, names: Sequence[str], start: int
     ) -> tuple[dict[str, bool], dict[str, int]]:
-        """Who is known to have something left, or nothing; and how much to count for the others."""
+        """Return which callers are known to have something left or nothing, and how much to count for the others."""
         taken: dict[str, bool] = {}
         wanted: dict[str, int] = {}
         for name in names:
-            caller = self._of(name, start)
+            caller = self._caller(name, start)
             if caller.reserved > 0:
                 caller.reserved -= 1
                 taken[name] = True
             elif caller.exhausted:
                 taken[name] = False
             else:
-                wanted[name] = self._amount(caller)
+                wanted[name] = self._amount_to_count(caller)
         return taken, wanted
 
-    def _amount(self, caller: _Caller) -> int:
+    def _amount_to_count(self, caller: _CallerState) -> int:
         now = time.monotonic()
         often = now - caller.asked_at < OFTEN_SECONDS * max(1, caller.steady - STEADY)
         caller.steady = min(caller.steady + 1, STEADY + 1_000) if often else 0
@@ -196,18 +198,18 @@ class RequestLimits:
             return 1
         return max(1, min((self.limit - caller.counted) // SHARE, caller.steady - STEADY))
 
-    def _granted(self, caller: _Caller, count: int, amount: int) -> bool:
+    def _book(self, caller: _CallerState, count: int, amount: int) -> bool:
         granted = max(0, min(amount, self.limit - (count - amount)))
         caller.counted = max(caller.counted, count)
         caller.exhausted = caller.counted >= self.limit
         caller.reserved += max(0, granted - 1)
         return granted > 0
 
-    def _left(self, caller: _Caller) -> int:
+    def _remaining(self, caller: _CallerState) -> int:
         return max(0, self.limit - caller.counted) + caller.reserved
 
 
 def connect(settings: Settings) -> RequestLimits:
-    """The limits that the settings describe."""
+    """Return the limits that the settings describe."""
     store = RedisStore(settings.redis_url) if settings.redis_url else PostgresStore()
     return RequestLimits(store, settings.rate_limit_requests, settings.rate_limit_period)

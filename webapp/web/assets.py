@@ -86,6 +86,7 @@ class Asset:
 
     @classmethod
     def read(cls, source: Path | Traversable, content_type: str) -> Asset:
+        """Read one file."""
         return cls.join([source], content_type)
 
     @classmethod
@@ -98,7 +99,7 @@ class Asset:
 
 @dataclass(frozen=True)
 class LargeAsset:
-    """A large file that few ask for: read when first asked for, and kept only compressed."""
+    """A large file that is rarely asked for: it is read on first use and kept compressed only."""
 
     source: Path
     content_type: str
@@ -107,14 +108,17 @@ class LargeAsset:
 
     @property
     def content(self) -> bytes:
+        """The bytes of the file."""
         return gzip.decompress(self.gzipped)
 
     @property
     def digest(self) -> str:
+        """What its URL carries."""
         return self._packed[0]
 
     @property
     def gzipped(self) -> bytes:
+        """The bytes, compressed."""
         return self._packed[1]
 
     @cached_property
@@ -126,7 +130,7 @@ class LargeAsset:
 
 
 def _in_package(package: str, *path: str) -> Path:
-    """A file of a package that is never imported, for it would bring what we do not need."""
+    """Return the path of a file of a package without importing the package."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(package)

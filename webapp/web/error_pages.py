@@ -1,4 +1,4 @@
-"""Turn every error into an answer that its reader understands: a page, a fragment or problem+json."""
+"""Turn every error into a response that its reader understands: a page, or problem+json for programs."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ TITLES = {
 
 
 def wants_json() -> bool:
-    """Programs (everything under /api) get problem+json; people get pages."""
+    """Tell whether a program asks (everything under /api), which gets problem+json instead of a page."""
     return request.path == "/api" or request.path.startswith("/api/")
 
 
-def answer(error: DomainError) -> ResponseReturnValue:
-    """The error as whoever asked can read it."""
+def error_response(error: DomainError) -> ResponseReturnValue:
+    """Render the error as a page, or as problem details for programs."""
     if wants_json():
-        return problem(error)
+        return problem_response(error)
     g.is_error_page = True
     body = render_template(
         "errors/error.html",
@@ -82,20 +82,20 @@ def answer(error: DomainError) -> ResponseReturnValue:
         sentence=str(error.sentence),
         actions=[(_("Ir al inicio"), "/"), (_("Ver los pagos"), "/transactions")],
         request_id=g.get("request_id", ""),
-        # Whoever may not see this page may see no other: at a shared desk somebody else must get in.
+        # Who may not see this page may see no other; at a shared desk somebody else must be able to sign in.
         sign_out_url=url_for("accounts.logout") if error.status == 403 and g.get("actor") else None,
     )
     return body, error.status, error.headers
 
 
-def problem(error: DomainError) -> ResponseReturnValue:
-    """RFC 9457 problem details."""
+def problem_response(error: DomainError) -> ResponseReturnValue:
+    """Render the error as problem details (RFC 9457)."""
     headers = {**error.headers, "Content-Type": "application/problem+json"}
     return json.dumps(problem_content(error)), error.status, headers
 
 
 def problem_content(error: DomainError) -> dict[str, Any]:
-    """The members of the problem details; the codes stand in docs/api-errors.md."""
+    """Return the members of the problem details; their codes are documented in docs/api-errors.md."""
     content: dict[str, Any] = {
         "type": "about:blank",
         "title": str(TITLES.get(error.status, TITLES[400])),
@@ -105,13 +105,13 @@ def problem_content(error: DomainError) -> dict[str, Any]:
         "request_id": g.get("request_id", ""),
         **error.extra,
     }
-    problems = [item.as_json() for item in (*error.problems, *_by_field(error))]
+    problems = [item.as_json() for item in (*error.problems, *_field_problems(error))]
     if problems:
         content["errors"] = problems[:MOST_PROBLEMS]
     return content
 
 
-def _by_field(error: DomainError) -> Iterator[FieldProblem]:
+def _field_problems(error: DomainError) -> Iterator[FieldProblem]:
     for field, sentences in error.errors.items():
         for sentence in sentences:
             yield FieldProblem(tuple(field.split(".")), str(sentence))
@@ -132,7 +132,7 @@ def _from_http(error: HTTPException) -> DomainError:
 
 
 def _is_outage(error: DBAPIError) -> bool:
-    """Is the server away or frozen, as opposed to a mistake of ours?"""
+    """Tell whether the server is away or frozen, as opposed to a mistake of ours."""
     if isinstance(error.orig, pg.DataError):
         return False
     return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
@@ -156,17 +156,17 @@ def init_app(app: Flask) -> None:
 
     @app.errorhandler(DomainError)
     def domain_error(error: DomainError) -> ResponseReturnValue:
-        return answer(error)
+        return error_response(error)
 
     @app.errorhandler(CSRFError)
-    def stale_form(error: CSRFError) -> ResponseReturnValue:
-        return answer(StaleForm())
+    def stale_form(_error: CSRFError) -> ResponseReturnValue:
+        return error_response(StaleForm())
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> ResponseReturnValue:
         if error.code is not None and error.code < 400:
             return error.get_response()
-        return answer(_from_http(error))
+        return error_response(_from_http(error))
 
     @app.errorhandler(PoolTimeout)
     @app.errorhandler(DBAPIError)
@@ -174,11 +174,11 @@ def init_app(app: Flask) -> None:
         if isinstance(error, PoolTimeout) or _is_outage(error):
             log.error("database_unavailable", kind=type(error).__name__)
             kind = OutcomeUnknown if _may_have_saved(error) else ServiceUnavailable
-            return answer(kind(headers={"Retry-After": "5"}))
-        return crash(error)
+            return error_response(kind(headers={"Retry-After": "5"}))
+        return unexpected_error(error)
 
     @app.errorhandler(Exception)
-    def crash(error: Exception) -> ResponseReturnValue:
+    def unexpected_error(error: Exception) -> ResponseReturnValue:
         log.error("unhandled_error", exc_info=error)
         failure = DomainError(
             _(
@@ -189,4 +189,4 @@ def init_app(app: Flask) -> None:
             code="internal_error",
         )
         failure.status = 500
-        return answer(failure)
+        return error_response(failure)

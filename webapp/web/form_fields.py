@@ -16,6 +16,7 @@ class DayField(DateField):
     data: date | None
 
     def process_formdata(self, valuelist: list[str]) -> None:
+        """Read `YYYY-MM-DD`. Raises ValueError with a sentence for anything else."""
         if valuelist and not valuelist[0].strip():
             self.data = None
             return

@@ -1,4 +1,4 @@
-"""The guard before every route: what a route declares of its users, and who asks. Deny by default.
+"""The guard before every route: what a route declares about its users, and who asks. Deny by default.
 
 The policy itself, which role holds which permission, is the table in `webapp.kernel.permissions`.
 """
@@ -22,7 +22,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Access:
-    """What a route declares of who may use it."""
+    """What a route declares about who may use it."""
 
     public: bool = False
     permission: Permission | None = None
@@ -31,23 +31,23 @@ class Access:
 
 
 def public(view: View) -> View:
-    """Anybody may use this route."""
+    """Let everybody use the route."""
     return _declare(view, Access(public=True))
 
 
 def signed_in(view: View) -> View:
-    """Everybody who is signed in may use this route."""
+    """Let everybody who is signed in use the route."""
     return _declare(view, Access())
 
 
 def requires(permission: Permission, *, checks_form_token: bool = False) -> Callable[[View], View]:
-    """Only holders of the permission may use this route."""
+    """Let only holders of the permission use the route."""
     access = Access(permission=permission, checks_form_token=checks_form_token)
     return lambda view: _declare(view, access)
 
 
 def form_is_stale() -> bool:
-    """Is the token of the form that was sent missing, wrong, or another session's?"""
+    """Tell whether the token of the form that was sent is missing, wrong, or another session's."""
     try:
         csrf.protect()
     except CSRFError:
@@ -61,21 +61,23 @@ def _declare(view: View, access: Access) -> View:
 
 
 def access_of(view: Callable[..., Any]) -> Access | None:
-    """What a view declares, or None where it declares nothing and is therefore refused."""
+    """Return what a view declares, or None where it declares nothing and is therefore refused."""
     access: Access | None = getattr(view, "__access__", None)
     return access
 
 
 class Gate(Protocol):
-    """How one part of the application (pages, API) learns who asks and turns strangers away."""
+    """How one part of the application (pages, API) learns who asks, and answers those it does not know."""
 
-    def actor(self) -> Actor | None: ...
+    def actor(self) -> Actor | None:
+        """Return who asks, or None."""
 
-    def turn_away(self) -> ResponseReturnValue: ...
+    def turn_away(self) -> ResponseReturnValue:
+        """Answer a request of somebody unknown."""
 
 
 def actor() -> Actor:
-    """Who makes the current request. Raises Forbidden outside a guarded route."""
+    """Return who makes the current request. Raises Forbidden outside a guarded route."""
     current: Actor | None = g.get("actor")
     if current is None:
         raise Forbidden()
@@ -83,7 +85,7 @@ def actor() -> Actor:
 
 
 def init_app(app: Flask, *, pages: Gate, api: Gate) -> None:
-    """Guard every route: what declares nothing is refused."""
+    """Guard every route; a route that declares nothing is refused."""
 
     @app.before_request
     def guard() -> ResponseReturnValue | None:
@@ -93,7 +95,7 @@ def init_app(app: Flask, *, pages: Gate, api: Gate) -> None:
         if access is None:
             raise Forbidden()
         if access.public:
-            return None  # the sign-in form brings and checks its own form token
+            return None  # the sign-in form checks its own token
         gate = api if request.blueprint == "api" else pages
         g.actor = gate.actor()
         if g.actor is None:

@@ -1,4 +1,4 @@
-"""Is the process alive, can it work, and what did it count."""
+"""Health of the process, its readiness, and its metrics."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ log = structlog.get_logger(__name__)
 @bp.get("/health")
 @public
 def alive() -> ResponseReturnValue:
-    """The process answers; it says nothing about what it depends on."""
+    """Answer that the process lives; this says nothing about what it depends on."""
     return jsonify(status="ok", version=current_app.config["SETTINGS"].app_version)
 
 
 @bp.get("/health/ready")
 @public
 def ready() -> ResponseReturnValue:
-    """200 where the database answers and its migrations are the ones this code needs, else 503."""
+    """Answer 200 where the database answers and has the migrations that this code needs, else 503."""
     try:
         current = (
             db.session.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
@@ -62,24 +62,24 @@ def ready() -> ResponseReturnValue:
 @bp.get("/metrics")
 @public
 def metrics() -> Response:
-    """Prometheus text; sums over the web workers where PROMETHEUS_MULTIPROC_DIR is set."""
+    """Answer with the metrics as Prometheus text, summed over the web workers where PROMETHEUS_MULTIPROC_DIR is set."""
     registry: CollectorRegistry = REGISTRY
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    body = generate_latest(registry) + generate_latest(_people())
+    body = generate_latest(registry) + generate_latest(_active_users())
     return Response(body, content_type=CONTENT_TYPE_LATEST)
 
 
 def init_app(app: Flask, *, count_active_users: Callable[[], int]) -> None:
-    """Register the routes; who counts as active is the accounts' business."""
+    """Register the routes; `count_active_users` is called for each scrape."""
     app.extensions["count_active_users"] = count_active_users
     app.register_blueprint(bp)
 
 
 @once
 def newest_migration() -> str | None:
-    """The revision that this code needs."""
+    """Return the revision that this code needs."""
     config = Config()
     config.set_main_option("script_location", str(PROJECT_ROOT / "migrations"))
     return ScriptDirectory.from_config(config).get_current_head()
@@ -94,8 +94,8 @@ def _reachable() -> bool:
     return True
 
 
-def _people() -> CollectorRegistry:
-    """`active_users`, counted when asked; left out, with a log line, while the database is away."""
+def _active_users() -> CollectorRegistry:
+    """Count `active_users` into a registry of its own; without a database it is empty and the log says so."""
     registry = CollectorRegistry()
     gauge = Gauge("active_users", "Number of active users", registry=registry)
     try:

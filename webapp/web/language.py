@@ -16,7 +16,7 @@ LANGUAGES = ("es", "en")
 
 
 def select_language() -> str:
-    """The best of our languages for whoever asks; Spanish outside a request."""
+    """Return the best of our languages for the browser that asks; Spanish outside a request."""
     if not has_request_context():
         return "es"
     return request.accept_languages.best_match(LANGUAGES, default="es")

@@ -32,7 +32,7 @@ def init_app(
     bank_down_since: Callable[[], datetime | None],
     bank_environment: Callable[[], str],
 ) -> None:
-    """Give every template its surroundings; pages of strangers and errors ask nothing of the database."""
+    """Give every template the menu and the banners; pages of strangers and errors ask nothing of the database."""
 
     @app.context_processor
     def surroundings() -> dict[str, object]:

@@ -23,7 +23,7 @@ _POLICY = {
 
 
 def content_security_policy(**other: str) -> str:
-    """The policy of every page, with other sources for the directives named."""
+    """Return the policy of every page, with other sources for the directives named."""
     return "; ".join(f"{name} {sources}" for name, sources in {**_POLICY, **other}.items())
 
 
@@ -44,11 +44,11 @@ MAX_FORM_BYTES = 64 * 1024
 
 
 def session_config(settings: Settings) -> dict[str, object]:
-    """Flask's configuration of cookies, form tokens and bodies."""
+    """Return Flask's configuration of cookies, form tokens and bodies."""
     return {
         "SECRET_KEY": settings.secret_key,
         "SECRET_KEY_FALLBACKS": list(settings.secret_key_fallbacks),
-        # The signer takes the newest key last; a form that was open while the key changed still counts.
+        # The signer wants the newest key last; forms that were open while the key changed stay valid.
         "WTF_CSRF_SECRET_KEY": list(reversed(settings.signing_keys)),
         "SESSION_COOKIE_NAME": "areamedica_session",
         "SESSION_COOKIE_HTTPONLY": True,

@@ -9,7 +9,7 @@ from flask.json.provider import DefaultJSONProvider
 
 
 class StrictJSON(DefaultJSONProvider):
-    """Reads JSON strictly: what is not JSON raises ValueError, which Flask answers with 400."""
+    """A strict reader of JSON: what is not JSON raises ValueError, which Flask answers with 400."""
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         """Read JSON; bytes must be UTF-8 without a byte order mark (RFC 8259, section 8.1). Raises ValueError."""
@@ -24,10 +24,10 @@ class StrictJSON(DefaultJSONProvider):
 
 
 def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the object. Raises ValueError for a name that stands twice: readers differ in which value they take."""
+    """Return the object. Raises ValueError for a name that occurs twice: readers differ in which value they take."""
     content = dict(pairs)
     if len(content) < len(pairs):
-        raise ValueError("a name stands twice")
+        raise ValueError("a name occurs twice")
     return content
 
 

@@ -1,4 +1,4 @@
-"""/api/v1/users: who uses the product, what they may do, and their keys for machines."""
+"""/api/v1/users: who uses the product, what they may do, and their keys for programs."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from webapp.kernel.text import is_storable
 from webapp.web.guard import actor, requires
 
 ADMINISTRATION = ("own_administration", "last_administrator", "not_administrator")
-"""Codes of refusals that keep somebody who can administer."""
+"""Codes of refusals by which somebody who can administer remains."""
 GRANTING = ("forbidden", "beyond_own_permissions")
-"""Codes of refusals that keep everybody from giving what they lack."""
+"""Codes of refusals to give what the actor lacks."""
 KEYING = (*GRANTING, "beyond_own_key", "key_may_not_review")
-"""Codes of refusals that keep keys within what their makers may do."""
+"""Codes of refusals to make a key that may do more, or last longer, than its maker."""
 
 
 def _one(user: User, status: int = 200) -> Response:
@@ -40,7 +40,7 @@ def _changed(user_id: uuid.UUID, wanted: UserChanges) -> User:
     """Change a user as If-Match allows. Raises VersionMismatch where the user has another version."""
     versions = None
     if "If-Match" in request.headers and not request.if_match.star_tag:
-        # Weak ones too: proxies that compress make them so.
+        # Weak tags count as well: proxies that compress weaken them.
         versions = request.if_match.as_set(include_weak=True)
     try:
         return changes.change_user(

@@ -1,4 +1,4 @@
-"""What administrators' programs send and get of users and of keys for machines."""
+"""What administrators' programs send and get of users and of keys for programs."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class KeyOut(BaseModel):
     permissions: list[Permission]
     """What the key may do at most."""
     permissions_in_force: list[Permission]
-    """What it may do now: no more than its user and whoever made it; `transaction:review` by setting only."""
+    """What it may do now: no more than its user and its maker; `transaction:review` by setting only."""
     expires_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
@@ -189,7 +189,7 @@ class NewKeyOut(KeyOut):
 
     @classmethod
     def showing(cls, key: ApiKey, secret: str) -> NewKeyOut:
-        # All of it is in force: no key is made that may do more than its user or its maker.
+        # Its whole scope is in force: no key is made that may do more than its user and its maker.
         """Fill the model from a new key and its secret."""
         return cls(**KeyOut.of(key, key.scope).model_dump(), key=secret)
 
