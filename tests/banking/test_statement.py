@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import secrets
 from collections.abc import Iterator
 from contextvars import Context
 from dataclasses import dataclass
@@ -226,7 +227,12 @@ def test_the_dialect_without_statements_says_so(terminal: Terminal):
 
 
 def test_a_missing_account_is_named(terminal: Terminal):
-    terminal.change(environment="production", banesco_account_id="")
+    terminal.change(
+        environment="production",
+        secret_key=secrets.token_hex(32),
+        allowed_hosts=("localhost",),
+        banesco_account_id="",
+    )
     done = terminal.statement()
     assert done.exit_code == 2
     assert done.stderr.startswith("Error: BANESCO_ACCOUNT_ID is missing: ")
