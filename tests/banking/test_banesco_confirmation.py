@@ -341,7 +341,7 @@ def test_a_reference_of_which_only_the_tail_is_asked_is_one_subject_with_it(tmp_
 def test_a_statement_is_asked_for_in_parts_of_at_most_thirty_days(bank, calls, tmp_path):
     bank.post(API_URL, json=found(ROW, {**ROW, "trnType": "DB"}))
     movements = confirmation(tmp_path).statement(
-        start=date(2026, 9, 1), end=DAY, log_of=lambda _: calls, seconds=10, attempts=1
+        start=date(2026, 9, 1), end=DAY, call_log_for=lambda _: calls, seconds=10, attempts=1
     )
     parts = [call.request["body"]["dataRequest"]["transaction"] for call in calls.of("statement")]
     assert [(part["startDt"], part["endDt"]) for part in parts] == [
@@ -368,7 +368,7 @@ def test_days_that_the_bank_finds_too_many_are_asked_about_in_smaller_parts(
         return calls
 
     movements = confirmation(tmp_path).statement(
-        start=date(2026, 11, 1), end=date(2026, 11, 5), log_of=log_of, seconds=10, attempts=1
+        start=date(2026, 11, 1), end=date(2026, 11, 5), call_log_for=log_of, seconds=10, attempts=1
     )
     parts = [call.request["body"]["dataRequest"]["transaction"] for call in calls.of("statement")]
     assert [(int(part["startDt"][-2:]), int(part["endDt"][-2:])) for part in parts] == [
@@ -386,5 +386,5 @@ def test_a_day_that_the_bank_finds_too_wide_is_our_fault(bank, calls, tmp_path):
     bank.post(API_URL, json=coded("70005"))
     with pytest.raises(BankRefusedUs, match="too many days"):
         confirmation(tmp_path).statement(
-            start=DAY, end=DAY, log_of=lambda _: calls, seconds=10, attempts=1
+            start=DAY, end=DAY, call_log_for=lambda _: calls, seconds=10, attempts=1
         )

@@ -22,7 +22,7 @@ QA = "qa"
 
 def note(*outcomes: Outcome, environment: str = QA) -> None:
     for outcome in outcomes:
-        availability.note(environment, outcome)
+        availability.note_outcome(environment, outcome)
         db.session.commit()
 
 

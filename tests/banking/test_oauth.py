@@ -22,7 +22,7 @@ from webapp.banking.gateway import (
     Outcome,
 )
 from webapp.banking.http import BankHttp
-from webapp.banking.oauth import REFRESH_BEFORE, REFUSED_FOR, Elsewhere, TokenSource
+from webapp.banking.oauth import REFRESH_BEFORE, REFUSED_FOR, OtherEnvironment, TokenSource
 
 
 class Timer:
@@ -266,7 +266,7 @@ def test_credentials_filed_under_the_wrong_environment_are_recognised(
         http=BankHttp(),
         cache=SimpleCache(),
         lock_folder=tmp_path,
-        elsewhere=Elsewhere(other, there),
+        other=OtherEnvironment(other, there),
     )
     with pytest.raises(BankRefusedUs, match=f"{other} accepts these credentials"):
         source.token(calls=calls, seconds=5)
@@ -282,7 +282,7 @@ def test_credentials_that_fit_nowhere_are_just_wrong(bank, tmp_path, calls):
         http=BankHttp(),
         cache=SimpleCache(),
         lock_folder=tmp_path,
-        elsewhere=Elsewhere("production", "https://other.bank.test/token"),
+        other=OtherEnvironment("production", "https://other.bank.test/token"),
     )
     with pytest.raises(BankRefusedUs) as refused:
         source.token(calls=calls, seconds=5)

@@ -226,7 +226,7 @@ def test_an_outage_leaves_what_waits_for_a_supervisor_where_it_is(cast: Cast, ba
 def test_while_the_bank_is_down_only_a_probe_goes_out(cast: Cast, bank, connection):
     payment = payments.logged(cast.cashier)
     for _ in range(availability.THRESHOLD):
-        availability.note("qa", Outcome.UNAVAILABLE)
+        availability.note_outcome("qa", Outcome.UNAVAILABLE)
     db.session.commit()
     assert checking.check(payment.id, bank=connection).outcome is CheckOutcome.BANK_SILENT
     assert not bank.claims

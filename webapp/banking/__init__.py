@@ -1,1 +1,1 @@
-"""What banks answer. Owns no payment: it is asked about a claim and says what it saw."""
+"""What banks answer. It owns no payment: it is asked about a claim (what was declared) and returns what the bank shows."""

@@ -1,6 +1,6 @@
-"""Is the bank answering? A circuit breaker that all processes share through one row.
+"""A circuit breaker for the bank that all processes share through one row.
 
-After THRESHOLD calls in a row without an answer the circuit is open: only a probe now and then goes out.
+After THRESHOLD calls in a row without an answer the circuit is open: one probe goes out every PROBE_EVERY.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ ANSWERS = frozenset({Outcome.FOUND, Outcome.NOT_FOUND})
 
 @dataclass(frozen=True)
 class Health:
-    """What the pages say of the bank."""
+    """Whether the bank is answering, for the pages."""
 
     up: bool
     since: datetime | None
-    """Since when it has not answered, or when it last did."""
+    """When it stopped answering, or where it is up, when it last answered."""
 
 
-def note(environment: str, outcome: Outcome) -> None:
-    """Take a call's end into account, inside the caller's commit."""
+def note_outcome(environment: str, outcome: Outcome) -> None:
+    """Count how a call ended; the caller commits."""
     if outcome in ANSWERS:
         answered: dict[str, object] = {"failures": 0, "answered_at": func.clock_timestamp()}
         _write(environment, {**answered, "failing_since": None, "next_probe_at": None}, answered)
@@ -56,7 +56,7 @@ def _write(environment: str, change: dict[str, object], first: dict[str, object]
 
 
 def may_ask(environment: str) -> bool:
-    """May a call go out: the circuit is closed, or this is its probe? Commits the probe's turn."""
+    """Return whether a call may go out: the circuit is closed, or this is its probe. Commits the probe's turn."""
     row = db.session.get(BankHealth, environment, populate_existing=True)
     if row is None or row.failures < THRESHOLD:
         db.session.rollback()
@@ -78,7 +78,7 @@ def may_ask(environment: str) -> bool:
 
 
 def current(environment: str) -> Health:
-    """Whether the bank is answering, as the pages show it."""
+    """Return whether the bank is answering."""
     row = db.session.execute(
         select(BankHealth.failures, BankHealth.failing_since, BankHealth.answered_at).where(
             BankHealth.environment == environment

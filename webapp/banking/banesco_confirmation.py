@@ -37,13 +37,13 @@ from webapp.banking.redaction import strike_out
 
 BANESCO = "0134"
 TAIL = 6
-"""Digits of a reference that the bank is sent where it knows the whole by them."""
+"""How many last digits of a reference are sent where the bank searches by its tail."""
 LONGEST_STATEMENT = timedelta(days=30)
 CREDIT = "CR"
 
 FOUND, NOT_FOUND = "200", "70001"
 OUR_FAULT = frozenset({"VDE01", "VDE02"})
-"""A field is missing or malformed: never the payment's fault."""
+"""Codes for a field that is missing or malformed: our fault, never the payment's."""
 RANGE_TOO_WIDE = "70005"
 CREDENTIALS = "VRN01"
 RATE_LIMITED = "VRN05"
@@ -53,14 +53,14 @@ TRANSIENT = frozenset({"VRN06", "204", "409", "422", "500", "503", "504"})
 
 @dataclass(frozen=True)
 class Device:
-    """Who asks, as the bank wants it told."""
+    """The program that asks, as the envelope of every search names it."""
 
     description: str
     ip_address: str
 
 
 class RangeTooWide(BankRefusedUs):
-    """The bank shows fewer days at once: they are asked about in parts."""
+    """The bank shows fewer days at once (70005): they are asked about in parts."""
 
 
 class BanescoConfirmation:
@@ -75,7 +75,7 @@ class BanescoConfirmation:
         self._conversation = conversation
 
     def requirements(self, bank: BankType, payer_bank: str | None = None) -> Requirements:
-        """What the search for such a payment needs; the amount always, since the bank never compares it."""
+        """Return what the search for such a payment needs; always the amount, which the bank does not compare."""
         if bank is BankType.MOBILE_TRANSFER:
             return Requirements(
                 reference_digits=(TAIL, 20),
@@ -86,13 +86,13 @@ class BanescoConfirmation:
             )
         return Requirements(
             reference_digits=(6, 12),
-            operation_date=not _from_banesco(payer_bank),
+            operation_date=not _is_from_banesco(payer_bank),
             amount=True,
             receiving_account=True,
         )
 
     def subject(self, claim: Claim) -> str:
-        """The fields of the claim's search."""
+        """Return the fields of the claim's search, as JSON."""
         return _subject(search_for(claim, self._account))
 
     def ask(self, claim: Claim, *, calls: CallLog, seconds: float, attempts: int) -> BankAnswer:
@@ -111,17 +111,18 @@ class BanescoConfirmation:
         *,
         start: date,
         end: date,
-        log_of: Callable[[str], CallLog],
+        call_log_for: Callable[[str], CallLog],
         seconds: float,
         attempts: int,
     ) -> list[Movement]:
-        """The credits of the account in force on these days, both included, part by part.
+        """Return the credits of the account in force from `start` to `end`, both included.
 
-        A part has 30 days, or fewer where the bank finds that too wide. `log_of` keeps the calls about a
-        subject; `seconds` and `attempts` are those of one part. Raises BankError, CallNotAllowed.
+        The days are asked about in parts of 30 or, where the bank finds that too wide, fewer. `call_log_for`
+        returns the log for the calls about a subject; `seconds` and `attempts` bound one part.
+        Raises BankError, CallNotAllowed.
         """
         found: list[Movement] = []
-        parts = deque(_months(start, end))
+        parts = deque(_parts_of(start, end))
         while parts:
             first, last = parts.popleft()
             search = {
@@ -129,7 +130,7 @@ class BanescoConfirmation:
                 "startDt": first.isoformat(),
                 "endDt": last.isoformat(),
             }
-            calls = log_of(_subject(search))
+            calls = call_log_for(_subject(search))
             try:
                 answer = self._search(search, calls, seconds, attempts, operation="statement")
             except RangeTooWide:
@@ -180,7 +181,7 @@ def _subject(search: Mapping[str, str]) -> str:
 
 
 def search_for(claim: Claim, account: str) -> dict[str, str]:
-    """The fields of `transaction` that find this payment: no more and no fewer than its search has."""
+    """Return the fields of `transaction` that find this payment: exactly those of its search (BANESCO.md)."""
     if claim.bank is BankType.MOBILE_TRANSFER:
         return {
             "referenceNumber": claim.reference[-TAIL:],
@@ -189,7 +190,7 @@ def search_for(claim: Claim, account: str) -> dict[str, str]:
             "startDt": _iso(claim.operation_date),
         }
     account = claim.receiving_account or account
-    if _from_banesco(claim.payer_bank):
+    if _is_from_banesco(claim.payer_bank):
         return {"referenceNumber": claim.reference, "accountId": account, "bankId": BANESCO}
     return {
         "referenceNumber": claim.reference[-TAIL:],
@@ -199,8 +200,8 @@ def search_for(claim: Claim, account: str) -> dict[str, str]:
     }
 
 
-def _from_banesco(payer_bank: str | None) -> bool:
-    """A transfer of which no other bank is named comes from Banesco itself."""
+def _is_from_banesco(payer_bank: str | None) -> bool:
+    """Return whether a transfer comes from Banesco itself: it does where no other bank is named."""
     return payer_bank in (None, "", BANESCO)
 
 
@@ -208,7 +209,7 @@ def _iso(day: date | None) -> str:
     return day.isoformat() if day else ""
 
 
-def _months(start: date, end: date) -> Iterator[tuple[date, date]]:
+def _parts_of(start: date, end: date) -> Iterator[tuple[date, date]]:
     while start <= end:
         last = min(start + LONGEST_STATEMENT, end)
         yield start, last
@@ -218,13 +219,13 @@ def _months(start: date, end: date) -> Iterator[tuple[date, date]]:
 def _read_answer(reply: Reply, record: CallRecord) -> BankAnswer:
     content, code = _content_and_code(reply)
     if code is None:
-        raise _without_code(reply)
+        raise _error_of_status(reply)
     record.bank_code = code[:50]
     if code == NOT_FOUND:
         record.outcome = Outcome.NOT_FOUND
         return BankAnswer(movements=())
     if code != FOUND:
-        raise _refusal(code, reply)
+        raise _error_of_code(code, reply)
     movements = tuple(_read_rows(content))
     try:
         payload = strike_out(content, record.secret)
@@ -235,7 +236,7 @@ def _read_answer(reply: Reply, record: CallRecord) -> BankAnswer:
 
 
 def _content_and_code(reply: Reply) -> tuple[Mapping[str, Any], str | None]:
-    """The answer with its statusCode, which counts more than the HTTP status; none where it is not JSON."""
+    """Return the answer and its statusCode, which counts more than the HTTP status; None where it has none."""
     try:
         content = reply.json_object()
     except BankUnreadable:
@@ -249,8 +250,8 @@ def _content_and_code(reply: Reply) -> tuple[Mapping[str, Any], str | None]:
         return content, None
 
 
-def _without_code(reply: Reply) -> BankError:
-    """What the HTTP status alone says: a gateway answered instead of the bank, or garbage came."""
+def _error_of_status(reply: Reply) -> BankError:
+    """Return the error that the HTTP status alone stands for: a gateway answered, or garbage came."""
     if reply.status in (401, 403):
         return TokenRefused(f"HTTP {reply.status}")
     if reply.status == 429:
@@ -260,7 +261,7 @@ def _without_code(reply: Reply) -> BankError:
     return BankUnreadable(f"HTTP {reply.status} without a statusCode")
 
 
-_REFUSALS: Mapping[str, Callable[[str, float | None], BankError]] = {
+_ERRORS: Mapping[str, Callable[[str, float | None], BankError]] = {
     **dict.fromkeys(OUR_FAULT, lambda why, _: BankRefusedUs(f"{why}: our question is wrong")),
     RANGE_TOO_WIDE: lambda why, _: RangeTooWide(f"{why}: too many days at once"),
     CREDENTIALS: lambda why, _: TokenRefused(f"{why}: credentials"),
@@ -272,15 +273,15 @@ _REFUSALS: Mapping[str, Callable[[str, float | None], BankError]] = {
 }
 
 
-def _refusal(code: str, reply: Reply) -> BankError:
-    known = _REFUSALS.get(code)
+def _error_of_code(code: str, reply: Reply) -> BankError:
+    known = _ERRORS.get(code)
     if known is None:
         return BankUnreadable("an unknown statusCode")
     return known(f"statusCode {code}", reply.retry_after)
 
 
 def _read_rows(content: Mapping[str, Any]) -> Iterator[Movement]:
-    """The credits among the rows. Raises BankUnreadable: of rows half understood none is believed."""
+    """Yield the credits among the rows. Raises BankUnreadable where a single row cannot be read."""
     response = content.get("dataResponse")
     rows = response.get("transactionDetail") if isinstance(response, dict) else None
     if not isinstance(rows, list):

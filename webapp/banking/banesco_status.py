@@ -44,11 +44,11 @@ class BanescoStatus:
         self._conversation = conversation
 
     def requirements(self, bank: BankType, payer_bank: str | None = None) -> Requirements:
-        """Nine digits, whatever the kind; the bank finds a movement by them alone."""
+        """Return that nine digits are needed, whatever the kind: the bank finds a movement by them alone."""
         return Requirements(reference_digits=(9, 9))
 
     def subject(self, claim: Claim) -> str:
-        """The key at the bank: the caller's own, or the reference, whatever kind of movement is meant."""
+        """Return the key in the address: the caller's own, else the reference, for every kind of movement."""
         return claim.own_key or claim.reference
 
     def ask(self, claim: Claim, *, calls: CallLog, seconds: float, attempts: int) -> BankAnswer:
@@ -98,7 +98,7 @@ def _read_movement(content: Mapping[str, Any], claim: Claim) -> Movement:
         raise BankUnreadable("no status word")
     reference = json_fields.reference(content, "reference")
     kind = _kind(json_fields.text(content, "transaction_type"))
-    # Where the bank does not name it, the movement is the one that was asked for, whatever was declared.
+    # Where the bank names no reference, it means the movement of the key that it was asked about.
     named = (reference or claim.own_key or claim.reference).lstrip("0")
     return Movement(
         identity=f"banesco:{named}:{kind or claim.transaction_type}",

@@ -27,7 +27,7 @@ UNCOUNTED = frozenset({"token", "certification_token"})
 
 @dataclass(frozen=True)
 class CallPolicy:
-    """Under which name calls are kept, and how often the bank may be asked the same."""
+    """Where calls are filed, and how often the bank may be asked the same."""
 
     environment: str
     dialect: str
@@ -37,16 +37,16 @@ class CallPolicy:
     """Seconds after which a call that was begun can no longer reach the bank."""
 
     def digest(self, subject: str) -> str:
-        """What a gateway's subject is counted under (`bank_calls.subject`), over all payments."""
+        """Return what a gateway's subject is counted under: a SHA-256 in hex (`bank_calls.subject`)."""
         named = "\n".join((self.environment, self.dialect, subject))
         return hashlib.sha256(named.encode()).hexdigest()
 
 
 class DatabaseCallLog:
-    """Writes the calls about one subject into `bank_calls`; token calls stand beside them.
+    """Writes the calls about one subject, and those for tokens, into `bank_calls`.
 
-    `subject` is the gateway's; `transaction_id` the row of the payment that they are made for, if any.
-    It commits on its own, so it must be used with no unit of work open.
+    `subject` is the gateway's; `transaction_id` is the row of the payment that the calls are made for, if
+    any. The log commits on its own, so it must be used with no unit of work open.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class DatabaseCallLog:
 
     @contextmanager
     def call(self, record: CallRecord) -> Iterator[CallRecord]:
-        """Reserve the call, let it happen, keep what came of it. Raises CallNotAllowed."""
+        """Reserve the call, let it happen, and keep how it ended. Raises CallNotAllowed."""
         row_id = self._reserve(record)
         begun = time.monotonic()
         try:
@@ -76,7 +76,7 @@ class DatabaseCallLog:
     def _reserve(self, record: CallRecord) -> uuid.UUID:
         counted = record.operation not in UNCOUNTED
         if counted:
-            # One at a time may count and add, over all processes and machines.
+            # Over all processes and machines, only one at a time counts and adds.
             for key in filter(None, (self._subject, self._transaction_id)):
                 db.session.execute(
                     text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 7))"),
@@ -118,7 +118,7 @@ class DatabaseCallLog:
                 digest=record.digest,
             )
         )
-        availability.note(record.environment or self._policy.environment, outcome)
+        availability.note_outcome(record.environment or self._policy.environment, outcome)
         db.session.commit()
         BANESCO_API_CALLS.labels(outcome.value, record.operation).inc()
 
@@ -126,9 +126,9 @@ class DatabaseCallLog:
 def next_allowed_at(
     subject: str, transaction_id: uuid.UUID | None = None, *, limit: int
 ) -> datetime | None:
-    """When the next call about this subject (a policy's digest) may be made; None where it may be made now.
+    """Return when the next call about this subject (a policy's digest) may be made; None means now.
 
-    The calls made for the same payment count, too, whatever was declared of it then. A call may have
+    Calls for the same payment count as well, whatever was declared of it at the time. A call may have
     reached the bank at any moment until it was completed, so it counts from then.
     """
     last_possible_arrival = func.coalesce(BankCall.completed_at, BankCall.gives_up_at)

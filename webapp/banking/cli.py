@@ -32,9 +32,10 @@ WORDS = {Verdict.PASS: "pass", Verdict.FALL_SHORT: "FALLS SHORT", Verdict.ERROR:
 
 
 class FreshTokens(dict[str, Any]):
-    """A cache that begins empty, so that the report shows how the token was obtained."""
+    """A token cache that begins empty, so that the report shows how the token was obtained."""
 
     def set(self, key: str, value: Any, timeout: int | None = None) -> None:
+        """Keep a value for as long as the command runs."""
         self[key] = value
 
 
@@ -75,24 +76,24 @@ def certify(case_file: Path, environment: str, dialect: str | None, folder: Path
             raise CaseFileError(f"{folder}: there is a report in it already.")
         connection = connect(settings, FreshTokens())
     except (SettingsError, CaseFileError) as problem:
-        raise _ended(COULD_NOT_START, str(problem)) from None
+        raise _error_exit(COULD_NOT_START, str(problem)) from None
     db.session.rollback()  # the log of calls commits on its own
     results = run(
         cases,
         gateway=connection.gateway,
-        log_of=connection.call_log,
+        call_log_for=connection.call_log,
         allowed_at=partial(_allowed_at, connection),
         seconds=settings.banesco_timeout + 5,
-        told=_tell,
+        on_result=_print_result,
     )
-    _write(folder, _setup(settings, started_at), results)
+    _write_report(folder, _setup(settings, started_at), results)
     passed = sum(result.verdict is Verdict.PASS for result in results)
     click.echo(f"{passed} of {len(results)} cases pass. Report: {folder / 'report.md'}")
     if passed < len(results):
         raise SystemExit(1)
 
 
-def _ended(code: int, sentence: str) -> SystemExit:
+def _error_exit(code: int, sentence: str) -> SystemExit:
     click.echo(f"Error: {sentence}", err=True)
     return SystemExit(code)
 
@@ -103,7 +104,7 @@ def _allowed_at(connection: BankConnection, claim: Claim) -> datetime | None:
     return moment
 
 
-def _tell(result: CaseResult) -> None:
+def _print_result(result: CaseResult) -> None:
     reason = f": {result.reason}" if result.reason else ""
     click.echo(f"{result.case.id:<12} {WORDS[result.verdict]}{reason}")
 
@@ -125,7 +126,7 @@ def _setup(settings: Settings, started_at: Any) -> report.Setup:
 
 
 def _has_other_credentials(settings: Settings) -> bool | None:
-    """Whether the other environment's credentials differ; None where there are none yet."""
+    """Return whether the two environments' credentials differ; None where one has none yet."""
     qa = (settings.banesco_qa_client_id, settings.banesco_qa_client_secret)
     production = (settings.banesco_prod_client_id, settings.banesco_prod_client_secret)
     if not all(qa) or not all(production):
@@ -133,7 +134,7 @@ def _has_other_credentials(settings: Settings) -> bool | None:
     return qa[0] != production[0] and qa[1] != production[1]
 
 
-def _write(folder: Path, setup: report.Setup, results: list[CaseResult]) -> None:
+def _write_report(folder: Path, setup: report.Setup, results: list[CaseResult]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     content = json.dumps(report.as_json(setup, results), ensure_ascii=False, indent=2)
     (folder / "report.json").write_text(f"{content}\n", encoding="utf-8")
@@ -162,38 +163,38 @@ def statement(first: str, last: str, environment: str | None, output: Path | Non
             environment or in_force.banesco_environment, in_force.banesco_api
         )
     except (BadDays, SettingsError) as problem:
-        raise _ended(COULD_NOT_START, str(problem)) from None
+        raise _error_exit(COULD_NOT_START, str(problem)) from None
     connection = connect(settings, FreshTokens())
     gateway = connection.gateway
     if not isinstance(gateway, BanescoConfirmation):
-        raise _ended(
+        raise _error_exit(
             COULD_NOT_START, f"BANESCO_API={settings.banesco_api} has no account statement."
         )
     if output is not None and not output.parent.is_dir():
-        raise _ended(COULD_NOT_START, f"{output.parent}: there is no such folder.")
+        raise _error_exit(COULD_NOT_START, f"{output.parent}: there is no such folder.")
     db.session.rollback()  # the log of calls commits on its own
     try:
         movements = gateway.statement(
             start=start,
             end=end,
-            log_of=connection.log_of,
+            call_log_for=connection.call_log_for,
             seconds=connection.worker_seconds,
             attempts=min(STATEMENT_ATTEMPTS, connection.policy.limit),
         )
     except BankError as error:
-        raise _ended(NO_ANSWER, f"Banesco gave no statement ({error.detail}).") from None
+        raise _error_exit(NO_ANSWER, f"Banesco gave no statement ({error.detail}).") from None
     except CallNotAllowed as limit:
         again = f"{limit.allowed_at.astimezone(clock.CARACAS):%H:%M:%S}"
         sentence = f"these days were asked about a moment ago: ask again after {again} (Caracas)."
-        raise _ended(NO_ANSWER, sentence) from None
-    _print(as_csv(movements), output)
+        raise _error_exit(NO_ANSWER, sentence) from None
+    _write_sheet(as_csv(movements), output)
 
 
-def _print(sheet: str, output: Path | None) -> None:
+def _write_sheet(sheet: str, output: Path | None) -> None:
     if output is None:
         click.echo(sheet.encode(), nl=False)
         return
     try:
         output.write_bytes(sheet.encode())
     except OSError as problem:
-        raise _ended(COULD_NOT_START, f"{output}: {problem.strerror}.") from None
+        raise _error_exit(COULD_NOT_START, f"{output}: {problem.strerror}.") from None

@@ -12,56 +12,58 @@ from webapp.banking.calls import CallPolicy, DatabaseCallLog, next_allowed_at
 from webapp.banking.conversation import Conversation
 from webapp.banking.gateway import BankGateway, BankType, Claim
 from webapp.banking.http import BankHttp
-from webapp.banking.oauth import Elsewhere, TokenCache, TokenSource, TokenStyle
+from webapp.banking.oauth import OtherEnvironment, TokenCache, TokenSource, TokenStyle
 from webapp.kernel.clock import DailyWindow
 from webapp.kernel.config import Settings
 
 
 @dataclass(frozen=True)
 class BankConnection:
-    """A gateway with the policy under which it may be asked."""
+    """A gateway, and the rules under which it may be asked."""
 
     gateway: BankGateway
     policy: CallPolicy
     interactive_seconds: float
-    """The most that a check asked for by a person may take."""
+    """The most seconds of a check that a person waits for."""
     worker_seconds: float
-    """The most that a check of the worker may take, repeats included."""
+    """The most seconds of the worker's check, repeats included."""
 
     give_up_after: timedelta
-    """How long a payment may stay unseen before a person must look."""
+    """After so long a payment that the bank does not show goes to a person."""
     maintenance: DailyWindow | None = None
-    """Hours in which the bank is often away: it is asked less often."""
+    """Hours in which the bank is often away and is asked less often."""
     account: str = field(default="", repr=False)
     """The clinic's own account in force, 20 digits."""
 
     def is_quiet(self, now: datetime) -> bool:
-        """Is the bank in its hours of maintenance?"""
+        """Return whether the bank is in its hours of maintenance."""
         return self.maintenance is not None and self.maintenance.contains(now)
 
     def receiving_account(self, bank: BankType, payer_bank: str | None) -> str | None:
-        """Our account in force, where a payment of this kind is searched in it: it is stored at logging."""
+        """Return our account in force where a payment of this kind is searched in it, to be stored with it."""
         needs = self.gateway.requirements(bank, payer_bank)
         return self.account or None if needs.receiving_account else None
 
     def call_log(self, claim: Claim, transaction_id: uuid.UUID | None = None) -> DatabaseCallLog:
-        """Where the calls about a claim are written and counted; `transaction_id` is its payment's row."""
-        return self.log_of(self.gateway.subject(claim), transaction_id)
+        """Return the log for the calls about a claim; `transaction_id` is its payment's row."""
+        return self.call_log_for(self.gateway.subject(claim), transaction_id)
 
-    def log_of(self, subject: str, transaction_id: uuid.UUID | None = None) -> DatabaseCallLog:
-        """Where the calls about a subject of the gateway are written and counted."""
+    def call_log_for(
+        self, subject: str, transaction_id: uuid.UUID | None = None
+    ) -> DatabaseCallLog:
+        """Return the log for the calls about a subject of the gateway."""
         return DatabaseCallLog(self.policy, subject, transaction_id)
 
     def next_allowed_at(
         self, claim: Claim, transaction_id: uuid.UUID | None = None
     ) -> datetime | None:
-        """When the bank may be asked about a claim again; None where it may be asked now."""
+        """Return when the bank may be asked about a claim again; None means now."""
         subject = self.policy.digest(self.gateway.subject(claim))
         return next_allowed_at(subject, transaction_id, limit=self.policy.limit)
 
 
 def connect(settings: Settings, cache: TokenCache) -> BankConnection:
-    """The connection that the settings describe."""
+    """Return the connection that the settings describe."""
     http = BankHttp(ca_bundle=settings.banesco_ca_bundle)
     tokens = TokenSource(
         settings.bank,
@@ -73,7 +75,7 @@ def connect(settings: Settings, cache: TokenCache) -> BankConnection:
             client_auth=settings.banesco_client_auth,
             scope=settings.banesco_scope,
         ),
-        elsewhere=_elsewhere(settings),
+        other=_other_environment(settings),
     )
     conversation = Conversation(tokens=tokens, http=http, timeout=settings.banesco_timeout)
     policy = CallPolicy(
@@ -93,12 +95,12 @@ def connect(settings: Settings, cache: TokenCache) -> BankConnection:
     )
 
 
-def _elsewhere(settings: Settings) -> Elsewhere | None:
+def _other_environment(settings: Settings) -> OtherEnvironment | None:
     if settings.bank.environment == "qa":
         name, url = "production", settings.banesco_prod_auth_url
     else:
         name, url = "qa", settings.banesco_qa_auth_url
-    return Elsewhere(name, url) if url else None
+    return OtherEnvironment(name, url) if url else None
 
 
 def _gateway(settings: Settings, conversation: Conversation) -> BankGateway:

@@ -1,4 +1,4 @@
-"""How a question reaches the bank, whatever its dialect: with a token, within a time, repeated where that can help."""
+"""Asking in any dialect: with an access token, within a time, and again where a repeat can help."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from webapp.banking.oauth import TokenSource
 from webapp.banking.redaction import kept_request, redacted
 
 RETRY_WAIT = (4.0, 10.0)
-"""Least and most seconds between attempts; a Retry-After beyond the most is left to the worker."""
+"""The least and the most seconds between attempts; a longer Retry-After is left to the worker."""
 
 
 class TokenRefused(BankRefusedUs):
-    """The bank did not accept the token: a fresh one is tried, once."""
+    """The bank did not accept the token: a new one is tried once."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """One HTTP request about a payment; `read` turns its answer into ours or raises BankError."""
+    """One HTTP request to the bank; `read` turns the reply into a BankAnswer or raises BankError."""
 
     method: str
     url: str
@@ -51,7 +51,7 @@ class Question:
 
 
 class Conversation:
-    """Asks one bank's questions; safe to share between threads."""
+    """Sends the questions of one bank's adapter; safe to share between threads."""
 
     def __init__(self, *, tokens: TokenSource, http: BankHttp, timeout: float) -> None:
         self._tokens = tokens
@@ -66,9 +66,9 @@ class Conversation:
         seconds: float,
         attempts: int,
     ) -> BankAnswer:
-        """Ask, and ask again what a repeat can cure, within so many seconds and attempts.
+        """Ask, and repeat what a repeat can cure, within so many seconds and attempts.
 
-        Every attempt sends a fresh question. Raises BankError where the bank said nothing about the
+        `question` is called for every attempt. Raises BankError where the bank said nothing about the
         payment, CallNotAllowed by our limit.
         """
         deadline = time.monotonic() + seconds
@@ -77,8 +77,8 @@ class Conversation:
             stop=stop_after_attempt(attempts)
             | stop_before_delay(seconds)
             | stop_when_event_set(limit_reached),
-            wait=_wait,
-            retry=retry_if_exception(_worth_repeating),
+            wait=_seconds_to_wait,
+            retry=retry_if_exception(_is_worth_repeating),
             reraise=True,
         )
         failed: list[BankError] = []
@@ -91,7 +91,7 @@ class Conversation:
                 raise
             except CallNotAllowed:
                 limit_reached.set()
-                if failed:  # our limit hides no outage
+                if failed:  # an outage is not hidden by our limit
                     raise failed[-1] from None
                 raise
 
@@ -101,12 +101,14 @@ class Conversation:
     def _ask_with_token(
         self, question: Callable[[], Question], calls: CallLog, deadline: float
     ) -> BankAnswer:
-        token = self._tokens.token(calls=calls, seconds=self._bounded(deadline))
+        token = self._tokens.token(calls=calls, seconds=self._seconds_left(deadline))
         try:
             return self._ask_once(question(), token, calls, deadline)
         except TokenRefused:
-            # Once: a second refusal with a fresh token means wrong credentials.
-            fresh = self._tokens.token(calls=calls, seconds=self._bounded(deadline), refused=token)
+            # Only once: a second refusal, with a new token, means wrong credentials.
+            fresh = self._tokens.token(
+                calls=calls, seconds=self._seconds_left(deadline), refused=token
+            )
             return self._ask_once(question(), fresh, calls, deadline)
 
     def _ask_once(
@@ -119,28 +121,28 @@ class Conversation:
             reply = self._http.send(
                 question.method,
                 question.url,
-                seconds=self._bounded(deadline),
+                seconds=self._seconds_left(deadline),
                 headers=headers,
                 body=question.body,
             )
-            record.saw(reply)
+            record.note_reply(reply)
             record.response = redacted(reply, token)
             return question.read(reply, record)
 
-    def _bounded(self, deadline: float) -> float:
+    def _seconds_left(self, deadline: float) -> float:
         left = deadline - time.monotonic()
         if left <= 0:
             raise BankUnavailable("no answer in time")
         return min(left, self._timeout)
 
 
-def _worth_repeating(error: BaseException) -> bool:
+def _is_worth_repeating(error: BaseException) -> bool:
     if not isinstance(error, BankError) or not error.can_repeat:
         return False
     return error.retry_after is None or error.retry_after <= RETRY_WAIT[1]
 
 
-def _wait(state: RetryCallState) -> float:
+def _seconds_to_wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after if isinstance(error, BankError) else None
     least, most = RETRY_WAIT

@@ -1,4 +1,4 @@
-"""What a call to the bank sends always, and what comes back: no network here."""
+"""What every call to the bank sends, and the reply as it came; no network here (pure)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Reply:
     body: bytes
 
     def json_object(self) -> dict[str, Any]:
-        """The body as a JSON object. Raises BankUnreadable for anything else, or called anything else."""
+        """Return the body as a JSON object. Raises BankUnreadable for other content or content types."""
         kind = self.headers.get("Content-Type", "json").partition(";")[0].strip().lower()
         if "json" not in kind:
             raise BankUnreadable("the answer does not call itself JSON")
@@ -37,7 +37,7 @@ class Reply:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds of the Retry-After header, given as a number or as a date."""
+        """The seconds of the Retry-After header, which may be a number or a date (RFC 9110)."""
         return parse_retry_after(self.headers.get("Retry-After"))
 
 

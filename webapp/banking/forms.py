@@ -1,4 +1,4 @@
-"""The filter of the calls to the bank, as it stands in the address."""
+"""The filter of the calls to the bank, as the page's address holds it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from webapp.web.form_fields import DayField
 
 
 def _choice(label: Any, words: Mapping[Any, Any]) -> SelectField:
-    """One of the values that have words, or none; anything else gets a sentence of ours."""
+    """Make a choice among the values that have words, or none; the field says itself what else is wrong."""
     known = {str(value): text for value, text in words.items()}
 
     def is_known(_form: Form, field: Any) -> None:
@@ -32,7 +32,7 @@ def _choice(label: Any, words: Mapping[Any, Any]) -> SelectField:
 
 
 class CallFilterForm(Form):
-    """What makes no sense is said, not ignored."""
+    """The filter's fields; a value that makes no sense gets a sentence, it is not ignored."""
 
     environment = _choice(_l("Ambiente"), wording.ENVIRONMENTS)
     dialect = _choice(_l("Interfaz"), wording.DIALECTS)
@@ -43,19 +43,21 @@ class CallFilterForm(Form):
     to_date = DayField(_l("Hasta"), validators=[Optional()])
 
     def validate_transaction_id(self, field: Any) -> None:
+        """Refuse what no identifier of a payment looks like."""
         if not re.fullmatch(r"[A-Za-z0-9_-]{0,100}", (field.data or "").strip()):
             raise StopValidation(
                 _("Un identificador lleva letras sin acento, dígitos y guiones, como FAC-2026-001.")
             )
 
     def validate_to_date(self, field: Any) -> None:
+        """Refuse an end before the beginning, and years beyond the calendar."""
         if field.data and self.from_date.data and field.data < self.from_date.data:
             raise StopValidation(_("«Hasta» no puede ser anterior a «Desde»."))
         if field.data and field.data.year > 9998:
             raise StopValidation(_("Esa fecha no existe en el calendario de pagos."))
 
     def wanted(self) -> CallFilter:
-        """The filter; only after `validate`."""
+        """Return the filter; to be called after `validate`."""
         return CallFilter(
             environment=self.environment.data or None,
             dialect=self.dialect.data or None,
@@ -68,12 +70,12 @@ class CallFilterForm(Form):
 
 
 def mark_as_text(mark: Mark) -> str:
-    """A mark as it stands in an address."""
+    """Return a mark as an address holds it."""
     return f"{mark.requested_at.isoformat()}_{mark.call_id}"
 
 
 def read_mark(text: str) -> Mark | None:
-    """The mark of an address; None where it is none of ours, which is the list's beginning."""
+    """Return the mark that an address holds; None, the list's beginning, where it cannot be read."""
     moment, _separator, call_id = text.partition("_")
     try:
         mark = Mark(datetime.fromisoformat(moment), uuid.UUID(call_id))

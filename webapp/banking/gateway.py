@@ -29,7 +29,7 @@ class TransactionType(StrEnum):
 
 @dataclass(frozen=True)
 class Claim:
-    """What somebody says was paid: everything a bank may need to find it or to contradict it."""
+    """What was declared of a payment: all that a bank may need to find it or to contradict it."""
 
     reference: str
     bank: BankType
@@ -43,7 +43,7 @@ class Claim:
     payer_bank: str | None = None
     operation_date: date | None = None
     receiving_account: str | None = None
-    """Our account that was paid into, where it was noted; None means the one in force."""
+    """Our account that was paid into, where it was stored; None means the one in force."""
 
 
 class MovementState(StrEnum):
@@ -57,11 +57,11 @@ class MovementState(StrEnum):
 
 @dataclass(frozen=True)
 class Movement:
-    """One movement of the bank, read. A field that the bank does not give is None."""
+    """One movement as the bank shows it. A field that the bank does not give is None."""
 
     identity: str
-    """Its name as far as one answer tells: it can pay one transaction, ever. Another answer may spell it
-    otherwise; whoever lets it pay compares spellings, too."""
+    """Names the movement, which pays one transaction only. Another answer may spell it differently, so
+    spellings are compared before it pays."""
     state: MovementState
     word: str
     """The bank's own word for the state."""
@@ -73,7 +73,7 @@ class Movement:
     currency: str | None = None
     day: date | None = None
     time: str | None = None
-    """As the bank writes it; never compared."""
+    """The time as the bank writes it; never compared."""
     phone: str | None = None
     national_id: str | None = None
     transaction_type: TransactionType | None = None
@@ -90,7 +90,7 @@ class BankAnswer:
 
 @dataclass(frozen=True)
 class Requirements:
-    """What a dialect needs of a payment of one kind in order to find it."""
+    """What a dialect needs to find a payment of one kind."""
 
     reference_digits: tuple[int, int]
     """The least and the most digits of a reference."""
@@ -99,12 +99,12 @@ class Requirements:
     operation_date: bool = False
     amount: bool = False
     receiving_account: bool = False
-    """Our own account: the one that was in force when the payment was logged, else the settings'."""
+    """The clinic's account: the one stored with the payment, else the one in force."""
 
     def missing(self, claim: Claim) -> tuple[str, ...]:
-        """The fields (names as in the form and the API) that the claim lacks or has too short.
+        """Return the fields, named as in form and API, that the claim lacks or has too short.
 
-        Our own account is never among them: nobody declares it.
+        The clinic's account is never among them: nobody declares it.
         """
         least, most = self.reference_digits
         lacking = {
@@ -126,7 +126,7 @@ class Outcome(StrEnum):
     UNAVAILABLE = "unavailable"
     UNREADABLE = "unreadable"
     REFUSED = "refused"
-    """The bank refused us (credentials) or called our question wrong: our fault, not the payment's."""
+    """The bank refused our credentials or called our question wrong: our fault, not the payment's."""
     TOKEN = "token"  # noqa: S105
     """An access token was given."""
 
@@ -148,9 +148,9 @@ class BankError(Exception):
     def __init__(self, detail: str, *, retry_after: float | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
-        """For operators: never a secret, never personal data."""
+        """For operators: without secrets and personal data."""
         self.retry_after = retry_after
-        """Seconds after which the bank may be asked again, where it said so."""
+        """The seconds to wait before the next call, where the bank named them."""
 
 
 class BankUnavailable(BankError):
@@ -167,7 +167,7 @@ class BankRateLimited(BankError):
 
 
 class BankUnreadable(BankError):
-    """An answer came that cannot be understood: never guessed at."""
+    """An answer came that cannot be understood, and is not guessed at."""
 
     outcome = Outcome.UNREADABLE
 
@@ -179,7 +179,7 @@ class BankRefusedUs(BankError):
 
 
 class ClaimIncomplete(Exception):
-    """The payment lacks what the bank needs to find it: a person must add it. Nothing was asked."""
+    """The payment lacks what its search needs: a person must add it. Nothing was sent."""
 
     def __init__(self, missing: tuple[str, ...]) -> None:
         super().__init__(", ".join(missing))
@@ -187,7 +187,7 @@ class ClaimIncomplete(Exception):
 
 
 class CallNotAllowed(Exception):
-    """The limit of calls about this subject is reached; `allowed_at` says until when."""
+    """The limit of calls about this subject is reached; from `allowed_at` on the bank may be asked again."""
 
     def __init__(self, allowed_at: datetime) -> None:
         super().__init__("call limit reached")
@@ -195,18 +195,22 @@ class CallNotAllowed(Exception):
 
 
 class Received(Protocol):
-    """An HTTP answer, read whole."""
+    """An HTTP reply, read whole."""
 
     @property
-    def status(self) -> int: ...
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
 
     @property
-    def body(self) -> bytes: ...
+    def body(self) -> bytes:
+        """The body as it was received."""
+        ...
 
 
 @dataclass
 class CallRecord:
-    """What is kept of one call, filled in while it happens; all but `secret`, which no evidence repeats."""
+    """What is kept of one call, filled in while it happens; `secret` is the one field that is not kept."""
 
     operation: str
     request: Mapping[str, Any]
@@ -219,21 +223,21 @@ class CallRecord:
     digest: str | None = None
     """SHA-256 (hex) of the body of the answer as received; None where none came."""
     environment: str | None = None
-    """Of the bank, where it is not the one in force."""
+    """The bank's environment, where it is not the one in force."""
     secret: str = field(default="", repr=False)
     """The token that the question was sent with."""
 
-    def saw(self, reply: Received) -> None:
-        """Note that an answer came: its status, and the digest of its body, whatever it says."""
+    def note_reply(self, reply: Received) -> None:
+        """Note the reply's status and the digest of its body, before either is understood."""
         self.http_status = reply.status
         self.digest = hashlib.sha256(reply.body).hexdigest()
 
 
 class CallLog(Protocol):
-    """Where every call is written: before it is made, and again when it ended."""
+    """Where every call is written: before it is made, and once more when it has ended."""
 
     def call(self, record: CallRecord) -> AbstractContextManager[CallRecord]:
-        """Reserve and keep one call. Raises CallNotAllowed before anything is sent."""
+        """Reserve one call, and keep how it ended. Raises CallNotAllowed before anything is sent."""
         ...
 
 
@@ -241,13 +245,13 @@ class BankGateway(Protocol):
     """One dialect of one bank."""
 
     def requirements(self, bank: BankType, payer_bank: str | None = None) -> Requirements:
-        """What a payment of this kind, from this bank, must bring."""
+        """Return what a payment of this kind, from this bank, must declare."""
         ...
 
     def subject(self, claim: Claim) -> str:
-        """What names the claim's question at the bank: the same wherever the bank is asked the same.
+        """Return what names the claim's question: equal for two claims that ask the bank the same.
 
-        The limit of calls counts by it, whichever payments the questions are asked for.
+        The limit of calls counts by it, whichever payments the calls are made for.
         """
         ...
 

@@ -23,11 +23,11 @@ from webapp.kernel.deadline import cut_off
 MAX_ANSWER_BYTES = 1024 * 1024
 
 _deadline: ContextVar[float] = ContextVar("deadline")
-"""When the call in hand must have ended, by `time.monotonic`."""
+"""When this thread's call must have ended, as `time.monotonic` counts."""
 
 
 class _Connection(HTTPConnection):
-    """One whose answer's head must come before the deadline, however slowly it drips."""
+    """A connection that is cut where the reply's headers are not whole by the deadline."""
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]
         with cut_off(self.sock, _deadline.get()):
@@ -35,7 +35,7 @@ class _Connection(HTTPConnection):
 
 
 class _SecureConnection(HTTPSConnection):
-    """The same over TLS."""
+    """The same for TLS."""
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]
         with cut_off(self.sock, _deadline.get()):
@@ -51,7 +51,7 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """Connections that end in time; nothing is repeated here."""
+    """Makes connections that end in time, and repeats nothing."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -59,14 +59,14 @@ class _Adapter(HTTPAdapter):
 
 
 class _OwnHeadersOnly(AuthBase):
-    """Keeps requests from replacing our Authorization header by something out of a netrc file."""
+    """Keeps requests from replacing our Authorization header with credentials of a netrc file."""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         return request
 
 
 class BankHttp:
-    """HTTP to one bank; safe to share between threads (each has its own connections)."""
+    """An HTTP client for one bank; safe to share between threads (each has its own connections)."""
 
     def __init__(self, *, ca_bundle: Path | None = None) -> None:
         self._verify: str | bool = str(ca_bundle) if ca_bundle else True
@@ -108,7 +108,7 @@ class BankHttp:
             if time.monotonic() >= deadline:
                 raise BankUnavailable("no answer in time") from None
             raise BankUnavailable(f"no connection ({type(error).__name__})") from None
-        if time.monotonic() >= deadline:  # cut off, headers look as if they had simply ended
+        if time.monotonic() >= deadline:  # headers that were cut look as if they had ended
             raise BankUnavailable("no answer in time")
         return reply
 
@@ -122,10 +122,10 @@ class BankHttp:
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:
-    """The body, given up on when it is too large or drips past the deadline."""
+    """Return the body. Raises BankUnreadable where it is too large, BankUnavailable where it comes too late."""
     parts: list[bytes] = []
     size = 0
-    # read1 returns what has come; other ways of reading wait for a full chunk, drop by drop.
+    # read1 returns what has come; other methods wait until a chunk is full.
     while part := response.raw.read1(4096, decode_content=True):
         size += len(part)
         if size > MAX_ANSWER_BYTES:

@@ -1,4 +1,4 @@
-"""The bank in force in the running application, for whatever answers a request."""
+"""The bank in force in the running application, for pages and routes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fields of a bank's JSON, read strictly: what is not what it should be is never guessed at."""
+"""Fields of a bank's JSON, read strictly: nothing is guessed (pure)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST_REFERENCE = 50
 
 
 def text(content: Mapping[str, Any], name: str, *, digits: bool = False) -> str | None:
-    """A text; absent, null and blank are the same. `digits`: a JSON integer is taken for its digits.
+    """Return a text; None where it is absent, null or blank. `digits` admits a JSON integer as its digits.
 
     Raises BankUnreadable for other JSON types.
     """
@@ -32,7 +32,7 @@ def text(content: Mapping[str, Any], name: str, *, digits: bool = False) -> str 
 
 
 def reference(content: Mapping[str, Any], name: str) -> str | None:
-    """A reference as the bank spells it. Raises BankUnreadable for one that nobody could keep."""
+    """Return a reference as the bank spells it. Raises BankUnreadable for one that cannot be stored."""
     written = text(content, name, digits=True)
     if written is not None and len(written) > LONGEST_REFERENCE:
         raise BankUnreadable(f"{name} is too long")
@@ -40,7 +40,7 @@ def reference(content: Mapping[str, Any], name: str) -> str | None:
 
 
 def amount(content: Mapping[str, Any], name: str) -> Decimal | None:
-    """A string or a number with at most two places. Raises BankUnreadable for anything else."""
+    """Return an amount: a string or number with at most two decimals. Raises BankUnreadable for other values."""
     value = content.get(name)
     if value is None or value == "":
         return None
@@ -54,7 +54,7 @@ def amount(content: Mapping[str, Any], name: str) -> Decimal | None:
 
 
 def day(content: Mapping[str, Any], name: str) -> date | None:
-    """The day of an ISO date or moment; of a moment with an offset, the day in Caracas.
+    """Return the day of an ISO date or moment; of a moment with an offset, the day in Caracas.
 
     Raises BankUnreadable.
     """
@@ -72,7 +72,7 @@ def day(content: Mapping[str, Any], name: str) -> date | None:
 
 
 def _plain_day(written: str, name: str) -> date:
-    """Banks write times in their own ways; the day before them is ISO."""
+    """Return the ISO day that begins the text: what banks write after it differs."""
     try:
         return date.fromisoformat(written[:10])
     except ValueError:

@@ -14,7 +14,7 @@ from webapp.kernel.database import Base
 
 
 class BankCall(Base):
-    """One call to the bank: written before it is made, completed when it ended, then unchangeable.
+    """One call to the bank: written before it is made, completed when it has ended, unchangeable then.
 
     The limit of calls counts these rows by their subject, so it holds over crashes and machines.
     """
@@ -38,16 +38,16 @@ class BankCall(Base):
         primary_key=True, default=uuid.uuid4, server_default=text("gen_random_uuid()")
     )
     transaction_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("transactions.id"))
-    """The payment that it was made for; the bank may be asked the same for several."""
+    """The payment that the call was made for; the same question may be asked for several."""
     subject: Mapped[str | None] = mapped_column(String(64))
-    """SHA-256 (hex) of what the bank is asked about; NULL for tokens, and for calls of before it was kept."""
+    """SHA-256 (hex) of what the bank is asked about; NULL for tokens and for calls recorded before migration 0010."""
     environment: Mapped[str] = mapped_column(String(20))
     dialect: Mapped[str] = mapped_column(String(20))
     operation: Mapped[str] = mapped_column(String(30))
     request: Mapped[dict[str, Any]] = mapped_column(JSONB)
     requested_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
     gives_up_at: Mapped[datetime]
-    """The latest moment at which the call can still reach the bank, should we die meanwhile."""
+    """The latest moment at which the call can still reach the bank, if our process dies meanwhile."""
     completed_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(20))
     http_status: Mapped[int | None]
@@ -56,17 +56,17 @@ class BankCall(Base):
     response: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
     latency_ms: Mapped[int | None]
     digest: Mapped[str | None] = mapped_column(String(64))
-    """SHA-256 (hex) of the body of the answer as received; NULL where none came."""
+    """SHA-256 (hex) of the reply's body as received; NULL where none came."""
 
 
 class BankHealth(Base):
-    """Is the bank answering? One row per environment, written by whoever called last."""
+    """Whether the bank is answering: one row per environment, updated by every call that ends."""
 
     __tablename__ = "bank_health"
 
     environment: Mapped[str] = mapped_column(String(20), primary_key=True)
     failures: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    """Calls without an answer since the last one that was answered."""
+    """How many calls in a row were not answered."""
     failing_since: Mapped[datetime | None]
     next_probe_at: Mapped[datetime | None]
     answered_at: Mapped[datetime | None]

@@ -1,4 +1,4 @@
-"""OAuth 2.0 access tokens (ERD 7.1, BANESCO.md): cached, shared by the processes of a machine."""
+"""OAuth 2.0 access tokens (ERD 7.1, BANESCO.md), cached and shared by the processes of a machine."""
 
 from __future__ import annotations
 
@@ -31,21 +31,25 @@ from webapp.banking.redaction import kept_request, redacted, strike_out
 from webapp.kernel.config import BankAccess
 
 REFRESH_BEFORE = 30
-"""Seconds before its end at which a token is no longer used."""
+"""How many seconds before its end a token is no longer used."""
 DEFAULT_LIFETIME = 300
 
 
 class TokenCache(Protocol):
-    """The part of a cache that tokens need."""
+    """A cache, as far as tokens need one."""
 
-    def get(self, key: str) -> Any: ...
+    def get(self, key: str) -> Any:
+        """Return what is kept, or None."""
+        ...
 
-    def set(self, key: str, value: Any, timeout: int | None = None) -> Any: ...
+    def set(self, key: str, value: Any, timeout: int | None = None) -> Any:
+        """Keep a value for so many seconds."""
+        ...
 
 
 @dataclass(frozen=True)
 class TokenStyle:
-    """How a client asks for its token: banks differ (BANESCO.md, dialect `confirmation`)."""
+    """How a token is asked for, which differs between banks (BANESCO.md, dialect `confirmation`)."""
 
     grant_type: str = "client_credentials"
     """`client_credentials`, or `password` with the client's id and secret as user and password."""
@@ -54,7 +58,7 @@ class TokenStyle:
     scope: str = ""
 
     def request(self, access: BankAccess) -> tuple[dict[str, str], dict[str, str]]:
-        """The form and the headers of the request for a token."""
+        """Return the form and the headers of the request for a token."""
         form: dict[str, str] = {"grant_type": self.grant_type}
         headers: dict[str, str] = {}
         if self.grant_type == "password":
@@ -70,22 +74,22 @@ class TokenStyle:
 
 
 @dataclass(frozen=True)
-class Elsewhere:
-    """The bank's other environment: where credentials belong that are refused here."""
+class OtherEnvironment:
+    """The bank's other environment, tried with credentials that are refused in this one."""
 
     environment: str
     auth_url: str
 
 
 REFUSED_FOR = 60
-"""Seconds for which refused credentials are not tried again, by anybody on this machine."""
+"""Seconds for which no process of this machine tries refused credentials again."""
 RENEWED_FOR = 10
-"""Seconds for which a token that replaced a refused one is not replaced again."""
+"""Seconds for which the replacement of a refused token is not itself replaced."""
 LONGEST_PAUSE = 900
-"""Seconds for which a bank that asks to wait is left alone at most."""
+"""The most seconds that we wait because the bank asks us to."""
 LONGEST_LIFETIME = 86_400
-LOOK_AGAIN = 0.05
-"""Seconds between looks at a lock that somebody else has."""
+LOCK_POLL_SECONDS = 0.05
+"""How often a lock that another process holds is tried."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ class _Token:
 
 
 class TokenSource:
-    """Gives the access token in force, and asks for a new one when it must."""
+    """Provides the access token in force, and asks the bank for a new one when needed."""
 
     def __init__(
         self,
@@ -105,7 +109,7 @@ class TokenSource:
         cache: TokenCache,
         lock_folder: Path,
         style: TokenStyle = TokenStyle(),
-        elsewhere: Elsewhere | None = None,
+        other: OtherEnvironment | None = None,
         timer: Callable[[], float] = time.time,
     ) -> None:
         self._access = access
@@ -113,37 +117,37 @@ class TokenSource:
         self._cache = cache
         self._timer = timer
         self._style = style
-        self._elsewhere = elsewhere
-        # Another client or another address must never be handed this one's token.
-        who = "|".join(
+        self._other = other
+        # The key tells clients and addresses apart: none must get the token of another.
+        client = "|".join(
             (access.environment, access.auth_url, access.client_id, access.client_secret)
         )
-        self._key = f"bank-token:{hashlib.sha256(who.encode()).hexdigest()[:32]}"
+        self._key = f"bank-token:{hashlib.sha256(client.encode()).hexdigest()[:32]}"
         self._lock_path = lock_folder / f"{self._key.replace(':', '-')}.lock"
 
     def token(self, *, calls: CallLog, seconds: float, refused: str | None = None) -> str:
-        """The token to send; a token that the bank `refused` is replaced, once for all who saw it.
+        """Return the token to send; the one that the bank `refused` is replaced, once for all callers.
 
-        Raises BankRefusedUs for wrong credentials, BankUnavailable, BankUnreadable.
+        Raises BankRefusedUs for wrong credentials, BankRateLimited, BankUnavailable, BankUnreadable.
         """
         begun, deadline = self._timer(), time.monotonic() + seconds
-        kept = self._kept(refused)
-        if kept:
-            return kept
+        cached = self._cached_token(refused)
+        if cached:
+            return cached
         with self._one_at_a_time(deadline):
-            kept = self._kept(refused)
-            if kept:
-                return kept
-            self._stop_while_paused(refused)
-            self._stop_with_whom_we_waited_for(begun)
+            cached = self._cached_token(refused)
+            if cached:
+                return cached
+            self._raise_while_paused(refused)
+            self._raise_if_refresh_failed(begun)
             fresh = self._fetch(calls, deadline)
             usable = max(fresh.lifetime - REFRESH_BEFORE, 1)
             self._cache.set(self._key, (fresh.value, self._timer() + usable), timeout=usable)
             if refused:
-                self._keep("renewed", fresh.value, RENEWED_FOR)
+                self._remember("renewed", fresh.value, RENEWED_FOR)
             return fresh.value
 
-    def _kept(self, refused: str | None) -> str | None:
+    def _cached_token(self, refused: str | None) -> str | None:
         kept = self._cache.get(self._key)
         if not kept or kept[0] == refused or kept[1] <= self._timer():
             return None
@@ -152,30 +156,30 @@ class TokenSource:
 
     @contextmanager
     def _one_at_a_time(self, deadline: float) -> Iterator[None]:
-        """Only one thread of one process of this machine asks; the others wait for its token, within their time."""
+        """Let one thread of this machine ask for a token; the others wait for it until their deadline."""
         self._lock_path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(self._lock_path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
-            while not _locked(handle):
+            while not _try_lock(handle):
                 if time.monotonic() >= deadline:
                     raise BankUnavailable("token: no answer in time")
-                time.sleep(LOOK_AGAIN)
+                time.sleep(LOCK_POLL_SECONDS)
             yield
         finally:
             os.close(handle)
 
-    def _keep(self, what: str, content: str, seconds: float) -> None:
+    def _remember(self, what: str, content: str, seconds: float) -> None:
         until = self._timer() + seconds
         self._cache.set(f"{self._key}:{what}", (content, until), timeout=math.ceil(seconds))
 
     def _remembered(self, what: str) -> tuple[str, float] | None:
-        """What was kept, and for how many seconds more it counts."""
+        """Return what was remembered, and for how many more seconds it counts."""
         kept = self._cache.get(f"{self._key}:{what}")
         left = kept[1] - self._timer() if kept else 0
         return (kept[0], left) if left > 0 else None
 
-    def _stop_while_paused(self, refused: str | None) -> None:
-        """A bank locks out a client that keeps knocking with a wrong key, or oftener than it may."""
+    def _raise_while_paused(self, refused: str | None) -> None:
+        """Raise BankError instead of asking too soon: a bank locks out clients that do."""
         wrong, waiting = self._remembered("refused"), self._remembered("waiting")
         renewed = self._remembered("renewed")
         if wrong:
@@ -185,8 +189,8 @@ class TokenSource:
         if renewed and renewed[0] == refused:
             raise BankRefusedUs("the token is refused though it is new")
 
-    def _stop_with_whom_we_waited_for(self, begun: float) -> None:
-        """Of many who need a token at once, one asks; where that fails it has failed for all of them."""
+    def _raise_if_refresh_failed(self, begun: float) -> None:
+        """Raise BankUnavailable where another thread asked since `begun` and got no token."""
         failed = self._cache.get(f"{self._key}:failed")
         if failed and failed[1] > begun:
             raise BankUnavailable(failed[0])
@@ -195,29 +199,29 @@ class TokenSource:
         try:
             return self._request(self._access.auth_url, calls, deadline)
         except BankRefusedUs as refusal:
-            detail = f"{refusal.detail}{self._where_they_belong(calls, deadline)}"
-            self._keep("refused", detail, REFUSED_FOR)
+            detail = f"{refusal.detail}{self._hint_at_other_environment(calls, deadline)}"
+            self._remember("refused", detail, REFUSED_FOR)
             raise BankRefusedUs(detail) from None
         except BankError as error:
             if error.retry_after:
-                self._keep("waiting", error.detail, min(error.retry_after, LONGEST_PAUSE))
+                self._remember("waiting", error.detail, min(error.retry_after, LONGEST_PAUSE))
             elif isinstance(error, BankUnavailable):
                 kept = (error.detail, self._timer())
                 self._cache.set(f"{self._key}:failed", kept, timeout=LONGEST_PAUSE)
             raise
 
-    def _where_they_belong(self, calls: CallLog, deadline: float) -> str:
-        """Credentials of QA filed under production, or the other way round: say so."""
-        if self._elsewhere is None:
+    def _hint_at_other_environment(self, calls: CallLog, deadline: float) -> str:
+        """Return a hint where the other environment accepts these credentials: they are filed under the wrong one."""
+        if self._other is None:
             return ""
         try:
             self._request(
-                self._elsewhere.auth_url, calls, deadline, environment=self._elsewhere.environment
+                self._other.auth_url, calls, deadline, environment=self._other.environment
             )
         except BankError:
             return ""
         return (
-            f"; {self._elsewhere.environment} accepts these credentials: "
+            f"; {self._other.environment} accepts these credentials: "
             f"they are filed under the wrong environment ({self._access.environment})"
         )
 
@@ -235,7 +239,7 @@ class TokenSource:
         )
         with calls.call(record):
             reply = self._http.send("POST", url, seconds=seconds, headers=headers, form=form)
-            record.saw(reply)
+            record.note_reply(reply)
             record.response = redacted(reply, self._access.client_secret)
             token = _read_token(reply)
             record.response = strike_out(record.response, token.value)
@@ -261,8 +265,8 @@ def _read_token(reply: Reply) -> _Token:
     return _Token(value, min(max(seconds, 1), LONGEST_LIFETIME))
 
 
-def _locked(handle: int) -> bool:
-    """Whether the lock is ours now."""
+def _try_lock(handle: int) -> bool:
+    """Return whether the lock was free, and is ours now."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""One call to the bank as pages show it: in words, with the evidence set out line by line."""
+"""One call to the bank as pages show it: in words, with the evidence as indented JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from webapp.kernel.i18n import gettext as _
 
 @dataclass(frozen=True)
 class ShownCall:
-    """A call as people read it."""
+    """A call in words."""
 
     id: uuid.UUID
     transaction_row: uuid.UUID | None
@@ -33,11 +33,11 @@ class ShownCall:
     digest: str
     request: str
     response: str
-    """Empty where no answer was kept."""
+    """Empty where no reply was kept."""
 
 
 def shown(call: BankCall) -> ShownCall:
-    """The call in words."""
+    """Return the call in words."""
     return ShownCall(
         id=call.id,
         transaction_row=call.transaction_id,
@@ -53,10 +53,10 @@ def shown(call: BankCall) -> ShownCall:
         latency="—" if call.latency_ms is None else _("%(count)s ms", count=call.latency_ms),
         detail=call.detail or "",
         digest=call.digest or "",
-        request=_set_out(call.request),
-        response="" if call.response is None else _set_out(call.response),
+        request=_indented(call.request),
+        response="" if call.response is None else _indented(call.response),
     )
 
 
-def _set_out(evidence: Any) -> str:
+def _indented(evidence: Any) -> str:
     return json.dumps(evidence, ensure_ascii=False, indent=2)

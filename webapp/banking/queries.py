@@ -1,4 +1,4 @@
-"""What people read of the evidence: the calls of one payment, the list, and what needs an operator."""
+"""The evidence as people read it: the calls of one payment, the list, and what needs an operator."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PAYMENTS = table("transactions", column("id"), column("transaction_id"))
 
 @dataclass(frozen=True)
 class CallFilter:
-    """What the list is narrowed to. Dates are days in Caracas, both included."""
+    """What the list is narrowed to. Dates are days in Caracas; both are included."""
 
     environment: str | None = None
     dialect: str | None = None
@@ -40,7 +40,7 @@ class CallFilter:
 
 @dataclass(frozen=True)
 class Mark:
-    """Where a page of the list ends: the next one begins with what is older."""
+    """The last call of a page: the next page begins with older ones."""
 
     requested_at: datetime
     call_id: uuid.UUID
@@ -48,7 +48,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class CallPage:
-    """One page, newest first, and where the next one begins, if there is one."""
+    """One page, newest first, and the mark of the next one, if there is one."""
 
     items: list[BankCall]
     next: Mark | None
@@ -56,7 +56,7 @@ class CallPage:
 
 @dataclass(frozen=True)
 class TroubleSeen:
-    """A trouble of the last day: how often, and when last."""
+    """How often a trouble was seen in the last 24 hours, and when last."""
 
     kind: Trouble
     environment: str
@@ -65,7 +65,7 @@ class TroubleSeen:
 
 
 def of_payment(transaction_row: uuid.UUID) -> list[BankCall]:
-    """The newest calls made about one payment (at most 50), the newest first."""
+    """Return the newest calls made for one payment, at most 50, newest first."""
     return list(
         db.session.scalars(
             select(BankCall)
@@ -77,7 +77,7 @@ def of_payment(transaction_row: uuid.UUID) -> list[BankCall]:
 
 
 def last_silence(transaction_row: uuid.UUID) -> tuple[Outcome, datetime] | None:
-    """How and when the bank was silent, where the newest call about a payment ended so."""
+    """Return how and when the newest call for a payment ended, where it ended without an answer."""
     newest = db.session.execute(
         select(BankCall.outcome, BankCall.requested_at)
         .where(BankCall.transaction_id == transaction_row, BankCall.outcome.is_not(None))
@@ -90,7 +90,7 @@ def last_silence(transaction_row: uuid.UUID) -> tuple[Outcome, datetime] | None:
 
 
 def page(wanted: CallFilter, *, before: Mark | None, size: int) -> CallPage:
-    """A page of calls older than the mark; it costs the same however long the list is."""
+    """Return a page of calls older than the mark; its cost does not grow with the list."""
     query = _narrowed(select(BankCall), wanted)
     if before is not None:
         mark = tuple_(before.requested_at, before.call_id)
@@ -121,7 +121,7 @@ def _narrowed(query: Select[BankCall], wanted: CallFilter) -> Select[BankCall]:
 
 
 def _row_of(key: str) -> uuid.UUID | None:
-    """The row that an identifier names, looked up first so that the list walks one index only."""
+    """Return the row that an identifier names; looked up first, so that the list needs one index only."""
     found: uuid.UUID | None = db.session.scalar(
         select(_PAYMENTS.c.id).where(_PAYMENTS.c.transaction_id == key)
     )
@@ -134,7 +134,7 @@ def _row_of(key: str) -> uuid.UUID | None:
 
 
 def find(call_id: uuid.UUID) -> BankCall:
-    """One call. Raises NotFound."""
+    """Return one call. Raises NotFound."""
     call = db.session.get(BankCall, call_id)
     if call is None:
         raise NotFound()
@@ -142,7 +142,7 @@ def find(call_id: uuid.UUID) -> BankCall:
 
 
 def troubles() -> list[TroubleSeen]:
-    """What of the last 24 hours needs an operator, the most recent first."""
+    """Return the troubles of the last 24 hours that need an operator, the most recent first."""
     kind = case(
         (BankCall.outcome == Outcome.UNREADABLE.value, Trouble.UNREADABLE.value),
         (_about_credentials(), Trouble.CREDENTIALS.value),
@@ -162,7 +162,7 @@ def troubles() -> list[TroubleSeen]:
 
 
 def _about_credentials() -> ColumnElement[bool]:
-    """A refused token, or a question refused as not authorised (VRN01: BANESCO.md)."""
+    """Select refused tokens, and questions refused as not authorised (VRN01: BANESCO.md)."""
     return or_(
         BankCall.operation == "token",
         BankCall.http_status.in_([401, 403]),

@@ -1,4 +1,4 @@
-"""What of a question and of its answer may be kept as evidence: everything but secrets."""
+"""What may be kept of a question and its reply as evidence: everything but secrets (pure)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECRET_NAMES = frozenset(
 STRUCK_OUT = "•••"
 MAX_KEPT_CHARACTERS = 20_000
 SHORTEST_SECRET = 8
-"""Less is no token, and would strike out half of every answer."""
+"""Shorter values are no tokens, and would strike out half of every reply."""
 
 
 def kept_request(
@@ -35,7 +35,7 @@ def kept_request(
     form: Mapping[str, str] | None = None,
     body: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The request exactly as it is sent, for `CallRecord.request`; secrets struck out.
+    """Return the request exactly as it is sent, for `CallRecord.request`; secrets are struck out.
 
     `form` is sent form-encoded, `body` as JSON, as by `BankHttp.send`.
     """
@@ -60,7 +60,7 @@ def _header(name: str, value: str) -> str:
 
 
 def without_secrets(url: str) -> str:
-    """The address without its user part, and with secrets of its query struck out."""
+    """Return the address without its user part, and with secrets of its query struck out."""
     parts = urlsplit(url)
     query = [
         (name, STRUCK_OUT if name.lower() in SECRET_NAMES else value)
@@ -75,9 +75,9 @@ def without_secrets(url: str) -> str:
 
 
 def redacted(reply: Reply, secret: str = "") -> Any:
-    """The answer as JSON where it is JSON, else its beginning as text; secrets struck out.
+    """Return the reply as JSON where it is JSON, else its beginning as text; secrets are struck out.
 
-    `secret` is struck out wherever it stands: a bank's error page may repeat the token it was sent.
+    `secret` is struck out wherever it occurs: a bank's error page may repeat the token it was sent.
     """
     text = reply.body[:MAX_KEPT_CHARACTERS].decode("utf-8", "replace").replace("\x00", "�")
     if len(reply.body) > MAX_KEPT_CHARACTERS:
@@ -89,7 +89,7 @@ def redacted(reply: Reply, secret: str = "") -> Any:
 
 
 def strike_out(value: Any, secret: str = "") -> Any:
-    """The same value with `secret` and everything that is named like a secret struck out, NUL replaced."""
+    """Return the value with `secret` and all that is named like a secret struck out, and NUL replaced."""
     if isinstance(value, dict):
         return {
             _storable(_without(name, secret)): STRUCK_OUT
@@ -103,7 +103,7 @@ def strike_out(value: Any, secret: str = "") -> Any:
 
 
 def _without(text: str, secret: str) -> str:
-    """The text without the secret, in JSON's other spelling of slashes, too."""
+    """Return the text without the secret, which JSON may also spell with escaped slashes."""
     if len(secret) < SHORTEST_SECRET:
         return text
     return text.replace(secret, STRUCK_OUT).replace(secret.replace("/", r"\/"), STRUCK_OUT)

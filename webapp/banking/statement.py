@@ -1,4 +1,4 @@
-"""The account's statement as a sheet: to compare a day's list of payments with what the bank received (pure)."""
+"""The account's statement as a CSV sheet, to compare a day's payments with what the bank received (pure)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ MOST_DAYS = 366
 
 
 class BadDays(Exception):
-    """The days cannot be asked about; the message is one sentence that names the option."""
+    """The days make no sense; the message is one sentence that names the option."""
 
 
 def read_days(first: str, last: str, *, today: date) -> tuple[date, date]:
-    """The first and the last day, both included. Raises BadDays."""
+    """Return the first and the last day, both included. Raises BadDays."""
     start, end = _day("--from", first), _day("--to", last)
     if end < start:
         raise BadDays("--to is before --from.")
@@ -39,7 +39,7 @@ def _day(option: str, written: str) -> date:
 
 
 def as_csv(movements: Sequence[Movement]) -> str:
-    """The movements in the order of the bank, under a heading row."""
+    """Return the movements as CSV, in the bank's order, under a heading row."""
     rows = [
         (one.day, one.time, one.reference, one.amount, one.currency, one.concept)
         for one in movements

@@ -22,7 +22,7 @@ PAGE_SIZE = 50
 @bp.get("", endpoint="calls", strict_slashes=False)
 @requires(Permission.ADMIN_ACCESS)
 def index() -> ResponseReturnValue:
-    """The calls, newest first, and above them what an operator must act on."""
+    """Show the calls, newest first, and above them what needs an operator."""
     filters = CallFilterForm(request.args)
     before = read_mark(request.args.get("before", ""))
     page = CallPage(items=[], next=None)
@@ -57,9 +57,9 @@ def _url(mark: Mark | None) -> str:
 @bp.get("/<uuid:call_id>")
 @requires(Permission.ADMIN_ACCESS)
 def call(call_id: uuid.UUID) -> ResponseReturnValue:
-    """One call with the whole evidence."""
+    """Show one call with its evidence."""
     one = presenting.shown(queries.find(call_id))
-    # By address only: the bank's side of the house knows no payments.
+    # Only by its address: banking knows no payments.
     payment_url = (
         url_for("transactions.show", transaction_id=str(one.transaction_row))
         if one.transaction_row

@@ -1,4 +1,4 @@
-"""Calls to the bank in the words that people read."""
+"""Calls to the bank in the words of the pages."""
 
 from __future__ import annotations
 
@@ -44,27 +44,27 @@ OUTCOME_ICONS = {
 
 
 def environment(value: str) -> str:
-    """Which of the bank's environments, in words."""
+    """Return an environment of the bank in words."""
     return str(ENVIRONMENTS.get(value, value))
 
 
 def dialect(value: str) -> str:
-    """Which of the bank's interfaces, in words."""
+    """Return an interface of the bank in words."""
     return str(DIALECTS.get(value, value))
 
 
 def operation(value: str) -> str:
-    """What was asked for; an operation without words of its own is shown as it is named."""
+    """Return an operation in words; one that has none is shown by its name."""
     return str(OPERATIONS.get(value, value))
 
 
 def outcome(value: str | None) -> str:
-    """How a call ended, in words; None while it is under way (or its process died)."""
+    """Return in words how a call ended; None stands for one that is under way or whose process died."""
     return str(OUTCOMES[Outcome(value)]) if value else _("Sin terminar")
 
 
 def outcome_icon(value: str | None) -> str:
-    """The icon of an outcome."""
+    """Return the icon of an outcome."""
     return OUTCOME_ICONS[Outcome(value)] if value else "hourglass"
 
 
@@ -85,12 +85,12 @@ _TROUBLES: dict[Trouble, Any] = {
 
 
 def trouble(kind: Trouble) -> str:
-    """What happened, and what to do about it."""
+    """Return what happened and what to do about it, in words."""
     return str(_TROUBLES[kind])
 
 
 def trouble_facts(*, where: str, count: int, last_at: datetime) -> str:
-    """Where, how often and when last."""
+    """Return in words where, how often and when last something happened."""
     return ngettext(
         "%(where)s: %(num)s vez (%(when)s).",
         "%(where)s: %(num)s veces (la última, %(when)s).",

@@ -96,7 +96,7 @@ def judged(*cases: Case, bank: Bank | None = None, limit: Limit | None = None) -
     return run(
         cases,
         gateway=bank or Bank(),
-        log_of=limit.log_of,
+        call_log_for=limit.log_of,
         allowed_at=limit.allowed_at,
         seconds=5,
         sleep=limit.sleep,

@@ -39,10 +39,10 @@ DAYS = {"today": 0, "yesterday": 1}
 
 
 class Expected(StrEnum):
-    """What a case says that the bank will answer."""
+    """What a case expects the bank to answer."""
 
     FOUND = "found"
-    """Money received is shown, whatever became of it."""
+    """Money received is shown, in any state."""
     SETTLED = "settled"
     PENDING = "pending"
     REFUSED = "refused"
@@ -56,7 +56,7 @@ class Expected(StrEnum):
 
     @property
     def is_shown(self) -> bool:
-        """Whether the bank then shows a movement, whose amount can be compared."""
+        """Whether a movement is then shown, whose amount can be compared."""
         return self in SHOWN
 
 
@@ -72,7 +72,7 @@ SHOWN = frozenset(
 
 
 class CaseFileError(Exception):
-    """The file is no list of cases; the message is one line that names row and field."""
+    """The file cannot be read as a list of cases; the message is one line that names row and field."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Case:
 
 
 def read_cases(path: Path) -> list[Case]:
-    """The cases of a `.csv`, `.yaml` or `.yml` file. Raises CaseFileError."""
+    """Return the cases of a `.csv`, `.yaml` or `.yml` file. Raises CaseFileError."""
     if path.stat().st_size > MAX_BYTES:
         raise CaseFileError(f"{path.name}: the file is too large.")
     try:
@@ -112,7 +112,7 @@ def read_cases(path: Path) -> list[Case]:
 
 
 def _csv_rows(text: str) -> list[tuple[int, Mapping[str, str]]]:
-    """Rows by their line in the file; columns are parted by commas, or by semicolons as Excel does."""
+    """Return the rows with their line numbers; columns are separated by commas or, as Excel does, semicolons."""
     heading = text.partition("\n")[0]
     delimiter = ";" if heading.count(";") > heading.count(",") else ","
     reader = csv.DictReader(io.StringIO(text), delimiter=delimiter, strict=True)
@@ -130,7 +130,7 @@ def _csv_rows(text: str) -> list[tuple[int, Mapping[str, str]]]:
 
 def _yaml_rows(text: str) -> list[tuple[int, Mapping[str, str]]]:
     try:
-        # BaseLoader keeps every value as it is written: references do not lose their leading zeros.
+        # BaseLoader keeps every value as it is written: references keep their leading zeros.
         content = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - it makes texts, nothing else
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
@@ -200,7 +200,7 @@ def _read_case(where: str, row: Mapping[str, str]) -> Case:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads the fields of one row; what cannot be read is named."""
+    """Reads the fields of one row, and names the field that cannot be read."""
 
     where: str
     row: Mapping[str, str]
@@ -240,7 +240,7 @@ class _Reader:
             raise self.problem(field, "must be an amount like 1240.00") from None
 
     def phone(self) -> str | None:
-        """In any of the spellings 0414…, 58414…, +58 414…; returned as 11 digits."""
+        """Return a phone in 11 digits, read from any of the spellings 0414…, 58414…, +58 414…."""
         value = self.row.get("phone", "")
         if not value:
             return None

@@ -1,6 +1,6 @@
-"""The report of a certification: for the bank's team and ours, in the bank's language, as Markdown and JSON.
+"""The report of a certification run, as Markdown and JSON, for the bank's team and ours.
 
-It is a document and not a page: Spanish whoever reads it, so its texts are not in the catalogue.
+It is a document, always in Spanish, so its texts are not in the catalogue of translations.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ VERDICTS = {Verdict.PASS: "pasa", Verdict.FALL_SHORT: "no cumple", Verdict.ERROR
 
 @dataclass(frozen=True)
 class Setup:
-    """Under which settings the cases were run; no secrets."""
+    """The settings of a run, without secrets."""
 
     app: str
     environment: str
@@ -34,21 +34,55 @@ class Setup:
     timeout: float
     limit: int
     separate_credentials: bool | None
-    """Whether the other environment has other credentials; None where it has none yet."""
+    """Whether the other environment's credentials differ; None where it has none yet."""
     started_at: datetime
 
 
 @dataclass(frozen=True)
 class Tick:
-    """One line of a checklist: ticked by this run, or left for a person."""
+    """One line of a checklist: ticked by the run, or left to a person."""
 
     text: str
     done: bool
     note: str = ""
 
 
+ERRORS = frozenset(
+    {Expected.RATE_LIMITED, Expected.UNAVAILABLE, Expected.UNREADABLE, Expected.REFUSED_US}
+)
+TESTS_SUCCEED = "Pruebas de integración con datos de prueba exitosas"
+CASES_WRITTEN = "Documentación de casos de prueba preparada"
+CHECKLISTS = {
+    "Antes de solicitar credenciales QA": [
+        Tick("Planillas de Banesco completadas", False),
+        Tick("Arquitectura de integración definida", True, "docs/architecture.md"),
+        Tick("Equipo de desarrollo asignado", False),
+    ],
+    "Antes de pruebas conjuntas QA": [
+        Tick("Implementación completa", False),
+        Tick("Pruebas unitarias pasando (85%+ coverage)", False, "make test lo dice"),
+        Tick(TESTS_SUCCEED, False),
+        Tick(CASES_WRITTEN, False),
+        Tick("Logs y monitoreo configurados", False, "docs/operations.md"),
+    ],
+    "Antes de solicitar credenciales Producción": [
+        Tick("Aprobación de pruebas QA por Banesco", False),
+        Tick("Revisión de seguridad completada", False, "docs/security.md"),
+        Tick("Plan de rollback definido", False),
+        Tick("Equipo de soporte preparado", False),
+    ],
+    "Antes de masificación": [
+        Tick("Aprobación de pruebas en producción", False),
+        Tick("Monitoreo y alertas configurados", False, "docs/operations.md"),
+        Tick("Plan de comunicación a usuarios", False),
+        Tick("Procedimientos de escalación definidos", False),
+    ],
+}
+"""What a person ticks (ERD 7.3); a run ticks the two that are named above."""
+
+
 def as_json(setup: Setup, results: Sequence[CaseResult]) -> dict[str, Any]:
-    """The whole report as data."""
+    """Return the report as JSON data."""
     return {
         "app": setup.app,
         "environment": setup.environment,
@@ -100,7 +134,7 @@ def _exchange_as_json(exchange: Exchange) -> dict[str, Any]:
 
 
 def as_markdown(setup: Setup, results: Sequence[CaseResult]) -> str:
-    """The whole report as people read it."""
+    """Return the report as Markdown."""
     passed = sum(result.verdict is Verdict.PASS for result in results)
     lines = [
         f"# Certificación con Banesco: {setup.environment}",
@@ -172,12 +206,12 @@ def _exchanges(result: CaseResult) -> list[str]:
             "",
             *_fenced(record.request),
             "",
-            *_answer(record, exchange.operation),
+            *_response_lines(record, exchange.operation),
         ]
     return lines
 
 
-def _answer(record: CallRecord, operation: str) -> list[str]:
+def _response_lines(record: CallRecord, operation: str) -> list[str]:
     if record.response is not None:
         return _fenced(record.response)
     if operation == "token" and record.digest:
@@ -191,72 +225,36 @@ def _fenced(content: Any) -> list[str]:
 
 
 def checklists(setup: Setup, results: Sequence[CaseResult]) -> dict[str, list[Tick]]:
-    """What this run proves, and the four checklists of ERD 7.3 with what it can tick of them."""
+    """Return what this run proves, and the four checklists of ERD 7.3 with what it can tick of them."""
     passed = bool(results) and all(result.verdict is Verdict.PASS for result in results)
-    qa_done = passed and setup.environment == "qa"
-    by_run = "comprobado en esta corrida"
-    return {
-        "Lo que esta corrida comprueba": _proved(setup, results),
-        "Antes de solicitar credenciales QA": [
-            Tick("Planillas de Banesco completadas", False),
-            Tick("Arquitectura de integración definida", True, "docs/architecture.md"),
-            Tick("Equipo de desarrollo asignado", False),
-        ],
-        "Antes de pruebas conjuntas QA": [
-            Tick("Implementación completa", False),
-            Tick("Pruebas unitarias pasando (85%+ coverage)", False, "make test lo dice"),
-            Tick(
-                "Pruebas de integración con datos de prueba exitosas",
-                qa_done,
-                by_run if qa_done else "",
-            ),
-            Tick(
-                "Documentación de casos de prueba preparada",
-                bool(results),
-                "este documento" if results else "",
-            ),
-            Tick("Logs y monitoreo configurados", False, "docs/operations.md"),
-        ],
-        "Antes de solicitar credenciales Producción": [
-            Tick("Aprobación de pruebas QA por Banesco", False),
-            Tick("Revisión de seguridad completada", False, "docs/security.md"),
-            Tick("Plan de rollback definido", False),
-            Tick("Equipo de soporte preparado", False),
-        ],
-        "Antes de masificación": [
-            Tick("Aprobación de pruebas en producción", False),
-            Tick("Monitoreo y alertas configurados", False, "docs/operations.md"),
-            Tick("Plan de comunicación a usuarios", False),
-            Tick("Procedimientos de escalación definidos", False),
-        ],
+    proved = {
+        TESTS_SUCCEED: "comprobado en esta corrida" if passed and setup.environment == "qa" else "",
+        CASES_WRITTEN: "este documento" if results else "",
     }
+    ticked = {
+        title: [
+            Tick(tick.text, True, proved[tick.text]) if proved.get(tick.text) else tick
+            for tick in ticks
+        ]
+        for title, ticks in CHECKLISTS.items()
+    }
+    proof = [*_proved_by_calls(setup, results), *_proved_by_cases(results)]
+    return {"Lo que esta corrida comprueba": proof, **ticked}
 
 
-def _proved(setup: Setup, results: Sequence[CaseResult]) -> list[Tick]:
-    exchanges = [exchange for result in results for exchange in result.exchanges]
-    records = [exchange.record for exchange in exchanges]
-    token = any(record.outcome is Outcome.TOKEN for record in records)
+def _proved_by_calls(setup: Setup, results: Sequence[CaseResult]) -> list[Tick]:
+    records = _records(results)
     secure = all(urlsplit(url).scheme == "https" for url in (setup.api_url, setup.auth_url))
     slowest = max((record.latency_ms or 0 for record in records), default=0)
-    in_time = bool(records) and slowest <= setup.timeout * 1000 + 1000
-    seen = Counter(_seen(record) for record in records if record.outcome is not Outcome.TOKEN)
-    errors = {
-        Expected.RATE_LIMITED,
-        Expected.UNAVAILABLE,
-        Expected.UNREADABLE,
-        Expected.REFUSED_US,
-    }
-    handled = [
-        result.case.id
-        for result in results
-        if result.case.expected in errors and result.verdict is Verdict.PASS
-    ]
     return [
-        Tick(f"OAuth 2.0: token obtenido con {setup.grant_type}", token),
+        Tick(
+            f"OAuth 2.0: token obtenido con {setup.grant_type}",
+            any(record.outcome is Outcome.TOKEN for record in records),
+        ),
         Tick("TLS verificado en todas las llamadas", secure, "" if secure else "una URL es http"),
         Tick(
             f"Ninguna llamada pasó de {setup.timeout:g} s",
-            in_time,
+            bool(records) and slowest <= setup.timeout * 1000 + 1000,
             f"la más lenta: {slowest} ms",
         ),
         Tick(
@@ -269,13 +267,20 @@ def _proved(setup: Setup, results: Sequence[CaseResult]) -> list[Tick]:
             setup.separate_credentials is True,
             "" if setup.separate_credentials is not None else "aún no hay las del otro ambiente",
         ),
-        Tick("Un pago que existe se encuentra", _passes(results, shown=True)),
+    ]
+
+
+def _proved_by_cases(results: Sequence[CaseResult]) -> list[Tick]:
+    passed = [result.case for result in results if result.verdict is Verdict.PASS]
+    handled = [case.id for case in passed if case.expected in ERRORS]
+    seen = Counter(
+        _code_of(record) for record in _records(results) if record.outcome is not Outcome.TOKEN
+    )
+    return [
+        Tick("Un pago que existe se encuentra", any(case.expected.is_shown for case in passed)),
         Tick(
             "Un pago que no existe no se encuentra",
-            any(
-                result.case.expected is Expected.NOT_FOUND and result.verdict is Verdict.PASS
-                for result in results
-            ),
+            any(case.expected is Expected.NOT_FOUND for case in passed),
         ),
         Tick("Errores del banco manejados", bool(handled), ", ".join(handled)),
         Tick(
@@ -286,13 +291,10 @@ def _proved(setup: Setup, results: Sequence[CaseResult]) -> list[Tick]:
     ]
 
 
-def _passes(results: Sequence[CaseResult], *, shown: bool) -> bool:
-    return any(
-        result.case.expected.is_shown is shown and result.verdict is Verdict.PASS
-        for result in results
-    )
+def _records(results: Sequence[CaseResult]) -> list[CallRecord]:
+    return [exchange.record for result in results for exchange in result.exchanges]
 
 
-def _seen(record: CallRecord) -> str:
+def _code_of(record: CallRecord) -> str:
     status = f"HTTP {record.http_status}" if record.http_status else "sin respuesta"
     return f"{status} {record.bank_code}" if record.bank_code else status

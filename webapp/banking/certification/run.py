@@ -1,4 +1,4 @@
-"""Asks the bank about every case, keeps the evidence, and judges the answers."""
+"""A certification run: the bank is asked about every case, the evidence kept, the answers judged."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from webapp.banking.gateway import (
 from webapp.kernel import clock
 
 OPERATIONS = {"token": "certification_token"}
-"""Under which name a call of a certification stands in `bank_calls`; everything else is `certification`."""
+"""How a run's calls are called in `bank_calls`; those not listed are `certification`."""
 SHORTEST_WAIT = 1.0
-"""Seconds; the database's clock, by which the limit counts, is not ours."""
+"""Seconds to wait at least: the limit counts by the database's clock, which may differ from ours."""
 BOLIVARES = frozenset({"VES", "VED", "BS", "BSS", "BS.S"})
 
 
@@ -37,14 +37,14 @@ class Verdict(StrEnum):
 
     PASS = "pass"  # noqa: S105
     FALL_SHORT = "fall_short"
-    """The bank answered something else than the case says."""
+    """The bank's answer is not the expected one."""
     ERROR = "error"
     """The bank said nothing about the case."""
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """One call: what was asked and answered, secrets struck out."""
+    """One call: what was sent and received, secrets struck out."""
 
     operation: str
     at: datetime
@@ -53,7 +53,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class CaseResult:
-    """One case with its verdict and everything that went over the line for it."""
+    """One case, its verdict, and every call that was made for it."""
 
     case: Case
     verdict: Verdict
@@ -66,9 +66,9 @@ class CaseResult:
 
 @dataclass
 class CollectedCalls:
-    """A log of one case's calls that keeps the evidence where all evidence is, and hands it to the report."""
+    """A log of one case's calls: it writes them where all evidence is, and collects them for the report."""
 
-    kept: CallLog
+    log: CallLog
     exchanges: list[Exchange] = field(default_factory=list)
 
     @contextmanager
@@ -76,7 +76,7 @@ class CollectedCalls:
         """Reserve and keep one call. Raises CallNotAllowed."""
         operation = record.operation
         record.operation = OPERATIONS.get(operation, "certification")
-        with self.kept.call(record):
+        with self.log.call(record):
             self.exchanges.append(Exchange(operation, clock.now(), record))
             yield record
 
@@ -85,27 +85,27 @@ def run(
     cases: Sequence[Case],
     *,
     gateway: BankGateway,
-    log_of: Callable[[Claim], CallLog],
+    call_log_for: Callable[[Claim], CallLog],
     allowed_at: Callable[[Claim], datetime | None],
     seconds: float,
-    told: Callable[[CaseResult], Any] = lambda _result: None,
+    on_result: Callable[[CaseResult], Any] = lambda _result: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[CaseResult]:
-    """Ask about every case in turn, one question each; `told` hears of each as it ends.
+    """Ask about every case in turn, one question each; `on_result` is called as each ends.
 
-    `log_of` keeps the calls about a claim. `allowed_at` says from when on our own limit, which counts
-    everybody's calls, lets it be asked about; until then this waits. `seconds` bounds one question.
+    `call_log_for` returns the log for the calls about a claim. `allowed_at` returns from when on our own
+    limit lets the bank be asked about it (None: now); the run waits until then. `seconds` bounds one question.
     """
     results = []
     for case in cases:
         while (moment := allowed_at(case.claim)) is not None:
             sleep(max((moment - clock.now()).total_seconds(), SHORTEST_WAIT))
-        calls = CollectedCalls(log_of(case.claim))
+        calls = CollectedCalls(call_log_for(case.claim))
         begun = time.monotonic()
         verdict, reason, shown = _ask(case, gateway, calls, seconds)
         taken = time.monotonic() - begun
         results.append(CaseResult(case, verdict, reason, shown, taken, tuple(calls.exchanges)))
-        told(results[-1])
+        on_result(results[-1])
     return results
 
 
@@ -117,24 +117,24 @@ def _ask(
     except CallNotAllowed:
         return Verdict.ERROR, "nuestro propio límite no permitió preguntar", "—"
     except BankError as error:
-        word = _word(error)
+        word = _as_expected(error)
         shown = f"{word.value} ({error.detail})"
         if word is case.expected:
             return Verdict.PASS, "", shown
         return Verdict.ERROR, f"se esperaba {case.expected.value}: {shown}", shown
     shown = describe(answer)
-    reason = falls_short(case, answer)
+    reason = why_it_falls_short(case, answer)
     return (Verdict.FALL_SHORT if reason else Verdict.PASS), reason, shown
 
 
-def _word(error: BankError) -> Expected:
+def _as_expected(error: BankError) -> Expected:
     if error.outcome is Outcome.REFUSED:
         return Expected.REFUSED_US
     return Expected(error.outcome.value)
 
 
 def describe(answer: BankAnswer) -> str:
-    """What the bank shows, in one line."""
+    """Return what the bank shows, in one line."""
     if not answer.movements:
         return Expected.NOT_FOUND.value
     return "; ".join(
@@ -144,8 +144,8 @@ def describe(answer: BankAnswer) -> str:
     )
 
 
-def falls_short(case: Case, answer: BankAnswer) -> str:
-    """Why the answer is not what the case says; empty where it is."""
+def why_it_falls_short(case: Case, answer: BankAnswer) -> str:
+    """Return why the answer is not the expected one; empty where it is."""
     # Money that went out is not the payment that was asked about (DESIGN 4).
     credits_ = [movement for movement in answer.movements if movement.is_credit]
     if case.expected is Expected.NOT_FOUND:

@@ -1,4 +1,4 @@
-"""The admin endpoints, JSON, for this machine only: how the bank is told what to do."""
+"""The admin endpoints, in JSON, for this machine only: orders to the bank while it runs."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ DONE: dict[str, Any] = {"done": True}
 
 @admin.get("/movements")
 def list_movements() -> Response:
+    """Answer GET /admin/movements: all movements, those not shown yet included."""
     bank = current_bank()
     now = bank.clock.now()
     return reply({"movements": [one.as_json(now) for one in bank.movements.all()]})
@@ -28,6 +29,7 @@ def list_movements() -> Response:
 
 @admin.post("/movements")
 def add_movement() -> Response:
+    """Answer POST /admin/movements: store one movement."""
     bank = current_bank()
     movement = bank.movements.add(read_movement(json_object(), bank.clock))
     return reply(movement.as_json(bank.clock.now()), 201)
@@ -35,6 +37,7 @@ def add_movement() -> Response:
 
 @admin.delete("/movements/<int:movement_id>")
 def remove_movement(movement_id: int) -> Response:
+    """Answer DELETE /admin/movements/{id}."""
     if not current_bank().movements.remove(movement_id):
         return reply({"error": f"No hay un movimiento con el número {movement_id}."}, 404)
     return reply(DONE)
@@ -42,23 +45,27 @@ def remove_movement(movement_id: int) -> Response:
 
 @admin.get("/failures")
 def list_failures() -> Response:
+    """Answer GET /admin/failures: the orders to fail that are in force."""
     return reply({"failures": [one.as_json() for one in current_bank().failures.all()]})
 
 
 @admin.post("/failures")
 def add_failure() -> Response:
+    """Answer POST /admin/failures: from now on, calls that it strikes fail."""
     bank = current_bank()
     return reply(bank.failures.add(read_failure(json_object(), bank.clock)).as_json(), 201)
 
 
 @admin.delete("/failures")
 def recover() -> Response:
+    """Answer DELETE /admin/failures: the bank is well again, and hanging calls end."""
     current_bank().recover()
     return reply(DONE)
 
 
 @admin.delete("/failures/<int:failure_id>")
 def remove_failure(failure_id: int) -> Response:
+    """Answer DELETE /admin/failures/{id}: lift one order, and end the calls that hang."""
     bank = current_bank()
     if not bank.failures.remove(failure_id):
         return reply({"error": f"No hay una avería con el número {failure_id}."}, 404)
@@ -68,7 +75,10 @@ def remove_failure(failure_id: int) -> Response:
 
 @admin.get("/calls")
 def list_calls() -> Response:
-    """Filters: `kind`, `key`, `limit`. `worst_window`: most calls about one key in any 60 s."""
+    """Answer GET /admin/calls, filtered by `kind`, `key` and `limit`.
+
+    `worst_window` is the most calls about one key in any 60 s.
+    """
     bank = current_bank()
     calls = bank.calls.select(
         kind=request.args.get("kind"),
@@ -87,13 +97,17 @@ def list_calls() -> Response:
 
 @admin.delete("/calls")
 def clear_calls() -> Response:
+    """Answer DELETE /admin/calls: forget the calls and count from one again."""
     current_bank().calls.clear()
     return reply(DONE)
 
 
 @admin.post("/token")
 def change_tokens() -> Response:
-    """`lifetime`: seconds, for tokens given out from now on. `expire_all`: end the others now."""
+    """Answer POST /admin/token.
+
+    `lifetime` is in seconds, for tokens given out from now on; `expire_all` ends the others now.
+    """
     bank = current_bank()
     payload = json_object()
     form_values.only(payload, ("lifetime", "expire_all"))
@@ -109,7 +123,7 @@ def change_tokens() -> Response:
 
 @admin.post("/clock")
 def advance_clock() -> Response:
-    """`advance`: seconds that pass at the bank at once; the call log keeps the machine's time."""
+    """Answer POST /admin/clock: `advance` seconds pass at the bank; the call log keeps the machine's time."""
     bank = current_bank()
     payload = json_object()
     form_values.only(payload, ("advance",))
@@ -122,5 +136,6 @@ def advance_clock() -> Response:
 
 @admin.post("/reset")
 def reset() -> Response:
+    """Answer POST /admin/reset: everything is as at the start."""
     current_bank().reset()
     return reply(DONE)

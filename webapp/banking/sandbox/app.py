@@ -20,7 +20,10 @@ LARGEST_REQUEST = 1024 * 1024
 
 
 def create_sandbox(bank: Bank, *, listens_on: str = DEFAULT_HOST) -> Flask:
-    """The WSGI application of one bank, answered under loopback's names, the address it listens on and those set."""
+    """Return the WSGI application of one bank.
+
+    It answers under names of loopback, the address that it listens on, and `allowed_hosts` of its settings.
+    """
     app = Flask(__name__)
     app.config[HOST_NAMES] = {listens_on, *bank.settings.allowed_hosts}
     app.before_request(refuse_foreign_names)
@@ -33,13 +36,13 @@ def create_sandbox(bank: Bank, *, listens_on: str = DEFAULT_HOST) -> Flask:
     app.register_error_handler(HTTPException, http_error)
 
     @app.after_request
-    def note_the_rest(response: Response) -> Response:
-        """Calls that reached no counter of the bank are seen, too."""
-        counters = ("oauth_desk", "status_dialect", "confirmation_dialect")
+    def log_other_calls(response: Response) -> Response:
+        """Log the calls that reached no endpoint of the bank as well."""
+        endpoints = ("oauth_desk", "status_dialect", "confirmation_dialect")
         own = ("admin", "page")
-        at_a_counter = request.blueprint in counters and response.status_code != 405
+        at_an_endpoint = request.blueprint in endpoints and response.status_code != 405
         own_call = request.blueprint in own or request.endpoint == "static"
-        if not at_a_counter and not own_call:
+        if not at_an_endpoint and not own_call:
             call = bank.calls.arrive("other", request.method, request.path, None)
             call.status, call.outcome = response.status_code, "answered"
         return response
@@ -48,13 +51,15 @@ def create_sandbox(bank: Bank, *, listens_on: str = DEFAULT_HOST) -> Flask:
 
 
 def elsewhere() -> Response:
-    """Where redirects lead: a client that comes here has followed one, token and all."""
+    """Answer where the failure `redirect` leads: a client that comes here has followed it with its token."""
     return Response("<h1>Intranet</h1>", content_type="text/html; charset=utf-8")
 
 
 def bad_input(problem: BadInput) -> Response:
+    """Answer 400 with the sentence that says what is wrong."""
     return reply({"error": str(problem)}, 400)
 
 
 def http_error(problem: HTTPException) -> Response:
+    """Answer an error of HTTP as JSON."""
     return reply({"error": problem.description}, problem.code or 500)

@@ -1,4 +1,4 @@
-"""The bank: everything that one running sandbox remembers."""
+"""The bank: the whole state of one running sandbox."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_REMEMBERED = 200_000
 
 
 class Bank:
-    """All state of one sandbox; each part is thread-safe by itself."""
+    """The state of one sandbox; each part is thread-safe by itself."""
 
     def __init__(
         self, settings: SandboxSettings | None = None, clock: BankClock | None = None
@@ -36,9 +36,9 @@ class Bank:
         self._sessions: OrderedDict[str, None] = OrderedDict()
 
     def age(self, digits: str, *, peek: bool = False) -> float:
-        """Seconds since this reference was first asked about; the first time gives 0.
+        """Return the seconds since this reference was first asked about; the first time gives 0.
 
-        With `peek` nothing starts: the sandbox's own page only looks.
+        With `peek`, as for the sandbox's own page, the time does not start.
         """
         now = self.clock.now()
         with self._lock:
@@ -50,7 +50,7 @@ class Bank:
         return (now - first).total_seconds()
 
     def is_new_session(self, session_id: str) -> bool:
-        """Whether a `sessionId` is new: the bank wants another one with every call."""
+        """Return whether a `sessionId` is new: the bank wants another one with every call."""
         with self._lock:
             if session_id in self._sessions:
                 return False
@@ -60,12 +60,12 @@ class Bank:
         return True
 
     def recover(self) -> None:
-        """Lift every failure and let go of the calls that hang."""
+        """Lift every failure and end the calls that hang."""
         self.failures.clear()
         self.pauses.release()
 
     def reset(self) -> None:
-        """Back to the start: seeds, no failures, no tokens, no calls, the machine's time."""
+        """Go back to the start: seeds, no failures, no tokens, no calls, the machine's time."""
         self.clock.reset()
         self.recover()
         self.movements.reset()
@@ -77,6 +77,6 @@ class Bank:
 
 
 def current_bank() -> Bank:
-    """The bank behind the request being answered."""
+    """Return the bank of the running application."""
     bank: Bank = current_app.extensions["bank"]
     return bank

@@ -1,4 +1,4 @@
-"""What the bank saw: every call that reached it, so that limits can be proved where they count."""
+"""The log of every call that reached the bank, so that limits can be proved where they count."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONGEST_SHOWN = 120
 
 @dataclass(slots=True)
 class Call:
-    """One call. `at` is its arrival by the machine's clock, whatever `BankClock` says.
+    """One call. `at` is when it arrived by the machine's clock, not by the `BankClock`.
 
     `status` stays None where the connection ends without an answer. `outcome` names the failure
     that was played, else it is "answered", or "waiting" before that.
@@ -32,7 +32,7 @@ class Call:
     outcome: str = "waiting"
 
     def as_json(self) -> dict[str, Any]:
-        """The call as /admin/calls shows it; `arrived` is `at` in seconds since 1970."""
+        """Return the call as /admin/calls shows it; `arrived` is `at` in seconds since 1970."""
         return {
             "number": self.number,
             "at": self.at.isoformat(timespec="milliseconds"),
@@ -47,7 +47,7 @@ class Call:
 
 
 class CallLog:
-    """The last calls, oldest first. Holds no headers, no bodies and no secrets."""
+    """The last calls, oldest first, without headers, bodies and secrets."""
 
     def __init__(self, kept: int) -> None:
         self._calls: deque[Call] = deque(maxlen=kept)
@@ -55,7 +55,7 @@ class CallLog:
         self._total = 0
 
     def arrive(self, kind: Kind, method: str, path: str, key: str | None) -> Call:
-        """Note a call before anything is done about it: one that hangs has come, too."""
+        """Log a call before it is answered, so that a call that hangs is seen as well."""
         shown = None if key is None else key[:LONGEST_SHOWN]
         with self._lock:
             self._total += 1
@@ -66,7 +66,7 @@ class CallLog:
     def select(
         self, *, kind: str | None = None, key: str | None = None, limit: int | None = None
     ) -> list[Call]:
-        """The calls of a kind or for a key, oldest first; `limit` keeps the newest."""
+        """Return the calls of a kind or about a key, oldest first; `limit` keeps the newest."""
         with self._lock:
             calls = list(self._calls)
         found = [call for call in calls if kind in (None, call.kind) and key in (None, call.key)]
@@ -74,11 +74,11 @@ class CallLog:
 
     @property
     def total(self) -> int:
-        """How many calls came since the last reset, including those no longer kept."""
+        """The number of calls since the last reset, those no longer kept included."""
         return self._total
 
     def worst_window(self, seconds: float = 60) -> tuple[int, str | None]:
-        """The most calls about one key in any `seconds`, counted by arrival, and that key."""
+        """Return the most calls about one key that arrived within any `seconds`, and that key."""
         arrivals: defaultdict[str, list[float]] = defaultdict(list)
         for call in self.select():
             if call.key is not None:

@@ -1,4 +1,4 @@
-"""The bank's clock, which a test can set forward, and its waiting, which a test can cut short."""
+"""The bank's clock, which a test can set forward, and its pauses, which a test can cut short."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CARACAS = timezone(timedelta(hours=-4), "America/Caracas")
 
 
 def machine_time() -> datetime:
-    """This instant by the machine's clock, aware, in UTC."""
+    """Return the present moment by the machine's clock, aware, in UTC."""
     return datetime.now(UTC)
 
 
@@ -23,11 +23,11 @@ class BankClock:
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
-        """This instant, aware, in UTC."""
+        """Return the present moment at the bank, aware, in UTC."""
         return self._source() + self._shift
 
     def today(self) -> date:
-        """The current day in Caracas."""
+        """Return the present day in Caracas."""
         return self.now().astimezone(CARACAS).date()
 
     def advance(self, seconds: float) -> None:
@@ -42,22 +42,22 @@ class BankClock:
 
 
 class Pauses:
-    """Where hanging requests wait, so that all of them can be let go at once."""
+    """Where hanging requests wait, so that all of them can be released at once."""
 
     def __init__(self) -> None:
         self._gate = threading.Event()
         self._closed = False
 
     def wait(self, seconds: float) -> bool:
-        """Wait in real time; True when released early."""
+        """Wait in real time; return whether the wait was cut short."""
         return self._closed or self._gate.wait(seconds)
 
     def release(self) -> None:
-        """Let go of everyone who waits now; later callers wait again."""
+        """Release all that wait now; later callers wait again."""
         waiting, self._gate = self._gate, threading.Event()
         waiting.set()
 
     def close(self) -> None:
-        """Let go of everyone, now and later: the server stops."""
+        """Release all that wait, now and later: the server stops."""
         self._closed = True
         self.release()

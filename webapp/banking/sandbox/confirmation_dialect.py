@@ -38,7 +38,7 @@ from webapp.banking.sandbox.wire import reply
 confirmation_dialect = Blueprint("confirmation_dialect", __name__)
 
 OUR_CODES = ("70001", "70005", "VDE01", "VDE02")
-# What a failure that has an HTTP status elsewhere is called here: (code, HTTP status).
+# The code and the HTTP status, in this dialect, of a failure that is named by its HTTP status.
 ERRORS = {
     204: ("204", 200),
     409: ("70005", 200),
@@ -75,13 +75,14 @@ class ConfirmationVoice:
         self.production = environment is Environment.PRODUCTION
 
     def error(self, status: int) -> Response:
+        """Return the answer of an HTTP status, in this endpoint's form."""
         if status == 403:
             return self.plain_refusal()
         code, http_status = ERRORS.get(status, ("500", 500))
         return self.coded(code, "Error", http_status)
 
     def coded(self, code: str, description: str, http_status: int = 200) -> Response:
-        """An answer without movements."""
+        """Return an answer without movements."""
         if self.production and code in OUR_CODES:
             http_status = 400
         elif self.production and http_status == 401:
@@ -89,18 +90,19 @@ class ConfirmationVoice:
         return reply({"httpStatus": {"statusCode": code, "statusDesc": description}}, http_status)
 
     def plain_refusal(self) -> Response:
-        """A bad token: the gateway in front of the bank answers, and it does not speak JSON."""
+        """Return the answer to a bad token: it comes from a gateway in front of the bank, without JSON."""
         status = 403 if self.production else 401
         return Response("Unauthorized", status, content_type="text/plain; charset=utf-8")
 
     def wrong_types(self, variant: int) -> str:
+        """Return JSON that no client should understand."""
         return WRONG_TYPES[variant]
 
 
 @confirmation_dialect.post("/v1/confirmation", defaults={"environment": Environment.QA})
 @confirmation_dialect.post("/prod/confirmation", defaults={"environment": Environment.PRODUCTION})
 def confirmation(environment: Environment) -> Response:
-    """POST /v1/confirmation."""
+    """Answer POST /v1/confirmation, and /prod/confirmation."""
     voice = ConfirmationVoice(environment)
 
     def answer(bank: Bank) -> Answer:
@@ -119,7 +121,7 @@ def confirmation(environment: Environment) -> Response:
 
 
 def look_up(bank: Bank, search: Search, voice: ConfirmationVoice) -> Answer:
-    """What the bank finds: first in its store, then by family. Raises Rejected if nothing fits."""
+    """Return what the bank finds, first in its store, then by family. Raises Rejected where nothing fits."""
     stored = [one for one in bank.movements.all() if _matches(one, search)]
     if stored:
         visible = [one for one in stored if one.visible(bank.clock.now()) and _shown(one)]
@@ -141,7 +143,7 @@ def look_up(bank: Bank, search: Search, voice: ConfirmationVoice) -> Answer:
 
 
 def _matches(movement: Movement, search: Search) -> bool:
-    """Whether a stored movement is what was searched for; what the bank does not know fits."""
+    """Return whether a stored movement fits the search; unknown fields fit."""
     if search.account and movement.account not in (None, search.account):
         return False
     if search.kind is SearchKind.STATEMENT:
@@ -159,12 +161,12 @@ def _matches(movement: Movement, search: Search) -> bool:
 
 
 def _shown(movement: Movement) -> bool:
-    """This dialect has no words: what waits or was refused is simply not among the movements."""
+    """Return whether this dialect lists a movement: it has no words for one that waits or was refused."""
     return movement.status not in HIDDEN_WORDS
 
 
 def _family_rows(asked: Asked, movement: Movement, search: Search, day: date) -> list[Movement]:
-    """A family's rows, in the order in which the bank lists them."""
+    """Return a family's rows, in the order in which the bank lists them."""
     prefix = asked.family.prefix
     spelling = _full_reference(search, day)
     if prefix == "230":
@@ -199,14 +201,14 @@ def _family_rows(asked: Asked, movement: Movement, search: Search, day: date) ->
 
 
 def _full_reference(search: Search, day: date) -> str:
-    """The bank's own twelve digits, of which a caller may know the tail; no two days share them."""
+    """Return the bank's twelve digits, of which a caller may know the tail; they differ from day to day."""
     if search.kind is SearchKind.BANESCO:
         return search.reference.lstrip("0").zfill(12)
     return f"{day:%m%d}{search.bank_id[-2:]}{search.reference}"
 
 
 def _found(rows: list[Movement], search: Search, *, number: bool = False) -> Response:
-    """The answer with movements. Raises Rejected when there are none."""
+    """Return the answer with movements. Raises Rejected where there are none."""
     if not rows:
         raise nothing_found()
     code = next((row.bank_code for row in rows if row.bank_code != "200"), "200")

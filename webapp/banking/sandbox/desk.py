@@ -1,4 +1,4 @@
-"""What every call at the bank's counter goes through: noted, then answered or struck down."""
+"""What every call at an endpoint of the bank goes through: it is logged, then answered, or it fails."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from webapp.banking.sandbox.wire import Unanswered, Voice, play
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The honest response, and the failure that the reference itself asks for, if it does."""
+    """The right response, and the failure that the reference itself asks for, if any."""
 
     response: Response
     mode: Mode | None = None
@@ -25,7 +25,7 @@ class Answer:
 def attend(
     *, kind: Kind, key: str | None, voice: Voice, answer: Callable[[Bank], Answer]
 ) -> Response:
-    """Serve one call."""
+    """Log one call and answer it."""
     bank = current_bank()
     # Read before answering: closing a connection with unread bytes would reset it.
     request.get_data(cache=True, parse_form_data=False)
@@ -64,7 +64,7 @@ def _respond(
 
 
 def is_authorized(bank: Bank, environment: Environment) -> bool:
-    """Whether the request carries a bearer token that is good here."""
+    """Return whether the request carries a bearer token of this environment that has not ended."""
     authorization = request.authorization
     if authorization is None or authorization.type != "bearer":
         return False

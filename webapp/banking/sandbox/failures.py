@@ -1,4 +1,4 @@
-"""Telling the bank to fail while it runs: which failures there are, and which calls they strike."""
+"""Orders to fail while the bank runs: which failures there are, and which calls they strike."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Mode(StrEnum):
 
     @property
     def http_status(self) -> int | None:
-        """The HTTP status that this failure answers with, if it is that kind of failure."""
+        """The HTTP status that this failure answers with; None for failures of other kinds."""
         return int(self.value[:3]) if self.value[:3].isdigit() else None
 
     @property
     def distorts(self) -> bool:
-        """Whether the right answer is needed first, to be sent in a wrong way."""
+        """Whether this failure sends the right answer in a wrong way."""
         return self in (Mode.SLOW, Mode.HALF_BODY, Mode.CONTENT_TYPE, Mode.HUGE)
 
 
@@ -69,7 +69,7 @@ class Failure:
     id: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        """The order as /admin/failures shows it."""
+        """Return the order as /admin/failures shows it."""
         return {
             "id": self.id,
             "mode": self.mode.value,
@@ -81,14 +81,14 @@ class Failure:
         }
 
     def strikes(self, kind: Kind, key: str | None) -> bool:
-        """Whether a call of this kind, about this key, is among those that fail."""
+        """Return whether a call of this kind, about this key, fails."""
         if self.prefix:
             return key is not None and any(one.startswith(self.prefix) for one in _spellings(key))
         return self.calls == "all" or (self.calls == "tokens") == (kind == "token")
 
 
 def read_failure(payload: Mapping[str, Any], clock: BankClock) -> Failure:
-    """An order as somebody gives it to the admin endpoint. Raises BadInput."""
+    """Read an order that was sent to an admin endpoint. Raises BadInput."""
     form_values.only(payload, FIELDS)
     prefix = form_values.digits(payload, "prefix", 1, 12) or ""
     calls = form_values.choice(payload, "calls", SCOPES, "transactions" if prefix else "all")
@@ -108,7 +108,7 @@ def read_failure(payload: Mapping[str, Any], clock: BankClock) -> Failure:
 
 
 class FailureBoard:
-    """The orders in force; the newest that fits a call wins."""
+    """The orders in force; of several that strike a call, the newest counts."""
 
     def __init__(self, clock: BankClock) -> None:
         self._clock = clock
@@ -125,7 +125,7 @@ class FailureBoard:
         return failure
 
     def strike(self, kind: Kind, key: str | None) -> Failure | None:
-        """The order that this call falls under, counting the call."""
+        """Return the order that strikes this call, if any, and count the call."""
         with self._lock:
             self._drop_spent()
             for failure in reversed(self._failures):
@@ -136,20 +136,20 @@ class FailureBoard:
         return None
 
     def all(self) -> list[Failure]:
-        """The orders in force, oldest first."""
+        """Return the orders in force, oldest first."""
         with self._lock:
             self._drop_spent()
             return list(self._failures)
 
     def remove(self, failure_id: int) -> bool:
-        """Lift one order; False when there is none of that number."""
+        """Lift one order; return whether there was one with that number."""
         with self._lock:
             before = len(self._failures)
             self._failures = [one for one in self._failures if one.id != failure_id]
             return len(self._failures) < before
 
     def clear(self) -> None:
-        """Lift all of them: the bank is well again."""
+        """Lift all orders: the bank is well again."""
         with self._lock:
             self._failures.clear()
 
@@ -163,5 +163,5 @@ class FailureBoard:
 
 
 def _spellings(key: str) -> tuple[str, ...]:
-    """What a prefix is compared with: the key, the key without leading zeros, its nine digits."""
+    """Return what a prefix is compared with: the key, also without leading zeros, and its last nine digits."""
     return key, key.lstrip("0"), key[-9:] if key[-9:].isdigit() else key

@@ -1,4 +1,4 @@
-"""Typed readers for what people send to the admin endpoints; every refusal is one sentence."""
+"""Typed readers of what is sent to the admin endpoints; every refusal is one sentence."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ DAY_SECONDS = 86_400
 
 
 class BadInput(ValueError):
-    """The caller sent something that cannot be used; the message says what, for a person."""
+    """A value cannot be used; the message says which and why, for a person."""
 
 
 def only(payload: Mapping[str, Any], allowed: Collection[str]) -> None:
-    """Refuse unknown fields: a misspelt one would otherwise be ignored in silence."""
+    """Refuse unknown fields, so that a misspelt one is not ignored."""
     unknown = sorted(set(payload) - set(allowed))
     if unknown:
         raise BadInput(f"Campo desconocido: {unknown[0][:40]!r}. Se admiten: {', '.join(allowed)}.")
 
 
 def text(payload: Mapping[str, Any], name: str, default: str | None = None) -> str | None:
-    """A short printable text, or the default when it is absent, null or blank."""
+    """Return a short printable text, or the default where it is absent, null or blank."""
     value = payload.get(name)
     if value is None:
         return default
@@ -39,7 +39,7 @@ def text(payload: Mapping[str, Any], name: str, default: str | None = None) -> s
 def digits(
     payload: Mapping[str, Any], name: str, shortest: int, longest: int, default: str | None = None
 ) -> str | None:
-    """A text of ASCII digits within a length, or the default when absent."""
+    """Return a text of ASCII digits of a length, or the default where it is absent."""
     value = text(payload, name, default)
     if value is None or value == default:
         return value
@@ -51,7 +51,7 @@ def digits(
 def choice(
     payload: Mapping[str, Any], name: str, allowed: Collection[str], default: str | None = None
 ) -> str:
-    """One of the allowed words."""
+    """Return one of the allowed words, or the default where it is absent."""
     value = text(payload, name, default)
     if value is None or value not in allowed:
         raise BadInput(f"{name} debe ser una de: {', '.join(allowed)}.")
@@ -59,7 +59,7 @@ def choice(
 
 
 def seconds(payload: Mapping[str, Any], name: str, default: float | None = None) -> float | None:
-    """A number of seconds from 0 to a day, as JSON number or as text (forms send text)."""
+    """Return seconds from 0 to a day, sent as a JSON number or as text, as forms do."""
     value = payload.get(name)
     if value is None or value == "":
         return default
@@ -73,7 +73,7 @@ def seconds(payload: Mapping[str, Any], name: str, default: float | None = None)
 
 
 def count(payload: Mapping[str, Any], name: str, default: int | None = None) -> int | None:
-    """A whole number from 1 to a million."""
+    """Return a whole number from 1 to a million."""
     value = payload.get(name)
     if value is None or value == "":
         return default
@@ -85,7 +85,7 @@ def count(payload: Mapping[str, Any], name: str, default: int | None = None) -> 
 
 
 def amount(payload: Mapping[str, Any], name: str) -> Decimal:
-    """An amount of money of zero or more, as text with a decimal point or as JSON number."""
+    """Return an amount of zero or more, sent as text with a decimal point or as a JSON number."""
     value = payload.get(name)
     try:
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
@@ -99,7 +99,7 @@ def amount(payload: Mapping[str, Any], name: str) -> Decimal:
 
 
 def day(payload: Mapping[str, Any], name: str, default: date) -> date:
-    """A calendar day, YYYY-MM-DD."""
+    """Return a day, sent as YYYY-MM-DD."""
     value = text(payload, name)
     if value is None:
         return default

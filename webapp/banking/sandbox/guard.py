@@ -1,4 +1,4 @@
-"""Who may use the bank: by names of this machine only; and tell it what to do: no foreign web page open on it."""
+"""Who may use the bank: callers under this machine's names; and who may give orders: this machine alone."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ HOST_NAMES = "SANDBOX_HOST_NAMES"
 
 
 def refuse_foreign_names() -> Response | None:
-    """A 421 where the Host header names another machine; None lets the request go on.
+    """Answer 421 where the Host header names another machine; None lets the request go on.
 
-    A web page whose name was made to lead to 127.0.0.1 (DNS rebinding) could read what is here otherwise.
+    Otherwise a web page whose name was made to lead to 127.0.0.1 (DNS rebinding) could read what is here.
     """
     name = urlsplit(f"//{request.host}").hostname or ""
     if _is_loopback(name) or name in current_app.config[HOST_NAMES]:
@@ -28,7 +28,7 @@ def refuse_foreign_names() -> Response | None:
 
 
 def refuse_strangers() -> Response | None:
-    """A 403 for anyone but this machine; None lets the request go on. A `before_request`."""
+    """Answer 403 to other machines and to orders of other web pages; None lets the request go on."""
     if not _is_loopback(request.remote_addr or ""):
         return reply({"error": "Solo se atiende desde esta misma máquina."}, 403)
     if request.method not in ("GET", "HEAD") and _is_cross_site():
@@ -37,7 +37,7 @@ def refuse_strangers() -> Response | None:
 
 
 def json_object() -> Mapping[str, Any]:
-    """The JSON object that the request carries. Raises BadInput."""
+    """Return the JSON object that the request carries. Raises BadInput."""
     if request.mimetype != "application/json":
         raise BadInput("Envíe un objeto JSON con Content-Type: application/json.")
     payload = request.get_json(silent=True)

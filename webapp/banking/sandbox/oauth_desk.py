@@ -21,21 +21,23 @@ WRONG_TYPES = (
 
 
 class OAuthVoice:
-    """RFC 6749's way of refusing."""
+    """Errors as RFC 6749, section 5.2, words them."""
 
     def error(self, status: int) -> Response:
+        """Return the answer of an HTTP status, in this endpoint's form."""
         if status == 204:
             return Response(status=204)
         return reply({"error": ERRORS.get(status, "server_error")}, status)
 
     def wrong_types(self, variant: int) -> str:
+        """Return JSON that no client should understand."""
         return WRONG_TYPES[variant % len(WRONG_TYPES)]
 
 
 @oauth_desk.post("/oauth/token", defaults={"environment": Environment.QA})
 @oauth_desk.post("/prod/oauth/token", defaults={"environment": Environment.PRODUCTION})
 def token(environment: Environment) -> Response:
-    """POST /oauth/token, form-encoded."""
+    """Answer POST /oauth/token, form-encoded, and /prod/oauth/token."""
 
     def answer(bank: Bank) -> Answer:
         basic = None

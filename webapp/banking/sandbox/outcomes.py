@@ -1,6 +1,6 @@
 """Families of references: the first digits choose what happens, the last ones are the amount.
 
-The product accepts a reference only once: one magic number per outcome would be used up by one try.
+The product accepts a reference only once, so one magic number per outcome would serve for one try only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from webapp.banking.sandbox.failures import Mode
 from webapp.banking.sandbox.settings import SandboxSettings
 from webapp.banking.sandbox.store import Movement
 
-# What waits or was refused; the dialect `confirmation` does not list it.
+# Words for movements that wait or were refused; the dialect `confirmation` does not list these.
 WAITING_WORDS = ("pending", "in_progress", "processing")
 REFUSED_WORDS = ("rejected", "reversed", "canceled", "cancelled", "failed")
 HIDDEN_WORDS = frozenset((*WAITING_WORDS, *REFUSED_WORDS))
@@ -24,7 +24,7 @@ UNKNOWN_WORD = "en_revision_interna"
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One outcome, in Spanish what each dialect answers; `mode` is a failure on the wire."""
+    """One outcome, and in Spanish what each dialect answers; `mode` is a failure on the wire."""
 
     prefix: str
     status: str
@@ -125,7 +125,7 @@ class Asked:
 
 
 def read_key(key: str) -> Asked | None:
-    """Read a key of the dialect `status`: nine digits, or anything that ends with nine digits."""
+    """Read a key of the dialect `status`: it is, or ends with, nine digits."""
     match = re.search(r"[0-9]{9}$", key)
     return _asked(match.group()) if match else None
 
@@ -174,7 +174,7 @@ NEVER = frozenset({"600", "610"})
 def movement_for(
     asked: Asked, *, age: float, today: date, settings: SandboxSettings
 ) -> Movement | None:
-    """The movement of a family, or None while the bank does not show it.
+    """Return the movement of a family, or None while the bank does not show it.
 
     `age` is how many seconds ago the reference was first asked about.
     """
@@ -196,5 +196,5 @@ def movement_for(
 
 
 def other_reference(digits: str) -> str:
-    """Each digit's complement to nine: as long, and different everywhere."""
+    """Return the complement to nine of each digit: a reference as long, and different in every digit."""
     return "".join(str(9 - int(digit)) for digit in digits)

@@ -1,4 +1,4 @@
-"""The sandbox's own page, in Spanish: what can be tried, what the bank holds and what it saw."""
+"""The sandbox's own page, in Spanish: what can be tried, the bank's movements and the calls that came."""
 
 from __future__ import annotations
 
@@ -41,11 +41,13 @@ SCOPES_IN_WORDS = {"all": "todas", "tokens": "solo las de token", "transactions"
 
 @page.get("/")
 def home() -> str:
+    """Show the page; `?reference=` shows what the bank would answer about it."""
     return _render()
 
 
 @page.post("/play/movements")
 def add_movement() -> AnyResponse | tuple[str, int]:
+    """Store a movement from the page's form."""
     bank = current_bank()
     try:
         bank.movements.add(read_movement(_form(), bank.clock))
@@ -56,6 +58,7 @@ def add_movement() -> AnyResponse | tuple[str, int]:
 
 @page.post("/play/failures")
 def add_failure() -> AnyResponse | tuple[str, int]:
+    """Put an order to fail in force, from the page's form."""
     bank = current_bank()
     try:
         bank.failures.add(read_failure(_form(), bank.clock))
@@ -66,23 +69,27 @@ def add_failure() -> AnyResponse | tuple[str, int]:
 
 @page.post("/play/recover")
 def recover() -> AnyResponse:
+    """Make the bank well again."""
     current_bank().recover()
     return _back("averias")
 
 
 @page.post("/play/reset")
 def reset() -> AnyResponse:
+    """Go back to the start."""
     current_bank().reset()
     return _back("principio")
 
 
 @page.before_request
 def only_this_machine_gives_orders() -> Response | None:
+    """Refuse forms of other machines and other web pages."""
     return None if request.method in ("GET", "HEAD") else refuse_strangers()
 
 
 @page.after_request
 def harden(response: Response) -> Response:
+    """Add the headers that protect the page in a browser."""
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'"
@@ -123,7 +130,7 @@ def _render(*, problem: str | None = None, problem_in: str | None = None) -> str
 
 
 def _try_out(reference: str) -> dict[str, Any] | None:
-    """What the bank would answer in the dialect `status`, without starting its delays."""
+    """Return what the bank would answer in the dialect `status`; its delays do not start."""
     if not reference:
         return None
     shown = reference[: form_values.LONGEST_TEXT]
@@ -140,7 +147,7 @@ def _try_out(reference: str) -> dict[str, Any] | None:
 
 
 def _form() -> dict[str, str]:
-    """The fields that were filled in."""
+    """Return the fields that were filled in."""
     return {name: value for name, value in request.form.items() if value.strip()}
 
 

@@ -1,4 +1,4 @@
-"""The dialect `confirmation`, the question: which of the four searches it is, if well formed."""
+"""The questions of the dialect `confirmation`: which of the four searches one is, if well formed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webapp.banking.sandbox.store import BANESCO
 
 
 class SearchKind(StrEnum):
-    """The four searches; the fields of `transaction` alone tell them apart."""
+    """The four searches, told apart by the fields of `transaction` alone."""
 
     MOBILE = "pago móvil"
     BANESCO = "transferencia entre cuentas Banesco"
@@ -33,7 +33,7 @@ LONGEST_STATEMENT = 30
 
 
 class Rejected(Exception):
-    """The bank finds nothing or will not search; `code` is its own (70001, 70005, VDE01, VDE02)."""
+    """The bank finds nothing or does not search; `code` is the bank's (70001, 70005, VDE01, VDE02)."""
 
     def __init__(self, code: str, description: str) -> None:
         super().__init__(description)
@@ -55,7 +55,7 @@ class Search:
 
 
 def read_body(body: bytes) -> tuple[Mapping[str, Any], str]:
-    """The `transaction` of a request and its sessionId. Raises Rejected (VDE01, VDE02)."""
+    """Return the `transaction` of a request and its sessionId. Raises Rejected (VDE01, VDE02)."""
     try:
         payload = json.loads(body)
     except (ValueError, RecursionError):
@@ -73,7 +73,7 @@ def read_body(body: bytes) -> tuple[Mapping[str, Any], str]:
 
 
 def read_search(transaction: Mapping[str, Any]) -> Search:
-    """Tell the search from the fields.
+    """Read a search from the fields of `transaction`.
 
     Raises Rejected: 70001, in silence, for a missing, extra or unfitting field; VDE02 for a wrong
     type or day; 70005 for a statement of more than 30 days.
@@ -101,12 +101,12 @@ def read_search(transaction: Mapping[str, Any]) -> Search:
 
 
 def nothing_found() -> Rejected:
-    """The bank finds nothing, or the question is none of the four."""
+    """Return the rejection for what is not found, and for a question that is none of the four."""
     return Rejected("70001", "No se encontraron resultados")
 
 
 def reference_in(body: bytes) -> str | None:
-    """The reference that a request is about, for the call log; None where it cannot be read."""
+    """Return the reference that a request is about, for the call log; None where it cannot be read."""
     try:
         reference = json.loads(body)["dataRequest"]["transaction"]["referenceNumber"]
     except (ValueError, RecursionError, LookupError, TypeError):
@@ -115,7 +115,7 @@ def reference_in(body: bytes) -> str | None:
 
 
 def _fits(search: Search) -> bool:
-    """Whether the values could ever find anything."""
+    """Return whether the values could ever find anything."""
     if not _digits(search.reference) or not _digits(search.bank_id, 4):
         return False
     match search.kind:

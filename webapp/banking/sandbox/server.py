@@ -1,4 +1,4 @@
-"""Serving over HTTP: one thread for every request, so that one that hangs holds up no other."""
+"""The HTTP server of the sandbox: one thread for every request, so that one that hangs holds up no other."""
 
 from __future__ import annotations
 
@@ -23,34 +23,35 @@ STOP_SECONDS = 5
 
 
 class Handler(WSGIRequestHandler):
-    """Quiet, and able to end a connection in the ways that a bank does."""
+    """A handler that logs nothing, and that ends connections in the ways that a bank does."""
 
-    # An idle connection is not kept for ever.
+    # Seconds after which an idle connection is closed.
     timeout = 120
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Nothing: /admin/calls is the log."""
+        """Write nothing: /admin/calls is the log."""
 
     def connection_dropped(
-        self, error: BaseException, environ: dict[str, object] | None = None
+        self, error: BaseException, _environ: dict[str, object] | None = None
     ) -> None:
-        # Without this the handler would wait for a next request, and the client for an answer.
+        """Close the connection, with a reset where that is the failure."""
+        # Otherwise the handler would wait for a next request, and the client for an answer.
         self.close_connection = True
         if isinstance(error, ResetConnection):
             linger_not_at_all = b"\x01\x00\x00\x00\x00\x00\x00\x00"
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_not_at_all)
-            # Closed here and now: the orderly shutdown that follows would send FIN before RST.
+            # Closed at once: the orderly shutdown that follows would send FIN before RST.
             socket.close(self.connection.detach())
 
 
 class SandboxServer:
-    """A running bank, for tests and for the command.
+    """A bank that can be run by tests and by the command.
 
         with SandboxServer(settings=SandboxSettings(hang_seconds=1)) as sandbox:
             requests.post(sandbox.auth_url, ...)
             assert len(sandbox.calls()) == 1
 
-    Port 0 takes a free one; the addresses are known as soon as the object exists. `bank` is the
+    Port 0 takes a free one; the addresses are known once the object exists. `bank` is the
     state behind it: `bank.clock.advance(61)`, `bank.failures.add(Failure(Mode.HANG))`,
     `bank.recover()`, `bank.movements.add(Movement(...))`, `bank.reset()`.
     Raises OSError when it cannot listen.
@@ -92,7 +93,7 @@ class SandboxServer:
 
     @property
     def api_url(self) -> str:
-        """What the dialect `status` calls the API URL, in QA."""
+        """The API URL of the dialect `status`, in QA."""
         return f"{self.base_url}/v1"
 
     @property
@@ -116,7 +117,7 @@ class SandboxServer:
         return f"{self.base_url}/prod/confirmation"
 
     def calls(self, kind: str | None = None, key: str | None = None) -> list[Call]:
-        """What the bank saw, oldest first; kinds are token, transactions, confirmation, other."""
+        """Return the calls that came, oldest first; kinds are token, transactions, confirmation, other."""
         return self.bank.calls.select(kind=kind, key=key)
 
     def __enter__(self) -> SandboxServer:
@@ -133,7 +134,7 @@ class SandboxServer:
         self.stop()
 
     def stop(self) -> None:
-        """Stop listening and let go of every hanging call."""
+        """Stop listening and end every hanging call."""
         self.bank.pauses.close()
         self._server.shutdown()
         if self._thread is not None:
@@ -142,8 +143,8 @@ class SandboxServer:
     def serve_until_signalled(self, ready: Callable[[], None] = lambda: None) -> None:
         """Serve in the main thread until SIGTERM or SIGINT; `ready` is called once it listens."""
 
-        def stop(signum: int, frame: FrameType | None) -> None:
-            # From another thread: shutdown() waits for the loop that this handler interrupts.
+        def stop(_signum: int, _frame: FrameType | None) -> None:
+            # In another thread: shutdown() waits for the loop that this handler interrupts.
             threading.Thread(target=self.stop, daemon=True).start()
 
         signal.signal(signal.SIGTERM, stop)

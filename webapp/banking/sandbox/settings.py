@@ -1,4 +1,4 @@
-"""How long the sandbox's bank makes people wait: read from its own environment variables."""
+"""The sandbox's own settings, read from environment variables: its waits and its names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DEFAULT_HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class SandboxSettings:
-    """Every duration is in seconds."""
+    """The settings of one sandbox; every duration is in seconds."""
 
     allowed_hosts: tuple[str, ...] = ()
     """Host names that are answered besides those of loopback."""

@@ -44,11 +44,13 @@ class StatusVoice:
     """Errors of the dialect `status`: a word under `error`."""
 
     def error(self, status: int) -> Response:
+        """Return the answer of an HTTP status, in this endpoint's form."""
         if status == 204:
             return Response(status=204)
         return reply({"error": ERRORS.get(status, "server_error")}, status)
 
     def wrong_types(self, variant: int) -> str:
+        """Return JSON that no client should understand."""
         return WRONG_TYPES[variant]
 
 
@@ -58,7 +60,7 @@ VOICE = StatusVoice()
 @status_dialect.get("/v1/transactions/<key>", defaults={"environment": Environment.QA})
 @status_dialect.get("/prod/transactions/<key>", defaults={"environment": Environment.PRODUCTION})
 def transaction(key: str, environment: Environment) -> Response:
-    """GET /v1/transactions/{key}."""
+    """Answer GET /v1/transactions/{key}, and /prod/transactions/{key}."""
 
     def answer(bank: Bank) -> Answer:
         if not is_authorized(bank, environment):
@@ -71,7 +73,7 @@ def transaction(key: str, environment: Environment) -> Response:
 
 
 def look_up(bank: Bank, key: str, *, peek: bool = False) -> Answer:
-    """What is known under a key: the store goes before the families. `peek` starts no delay."""
+    """Return what is known under a key, first in the store, then by family. `peek` starts no delay."""
     known = bank.movements.known(key)
     if known:
         visible = [one for one in known if one.visible(bank.clock.now())]
@@ -85,7 +87,7 @@ def look_up(bank: Bank, key: str, *, peek: bool = False) -> Answer:
         return Answer(VOICE.error(404))
     payload = as_json(movement)
     if asked.family.prefix == "110":
-        # A bank that writes money as a JSON number: 1240.0, not "1240.00".
+        # Some banks write money as a JSON number: 1240.0, not "1240.00".
         payload["amount"] = float(Decimal(payload["amount"]))
     elif asked.family.prefix == "120":
         payload = {"status": payload["status"]}
@@ -93,7 +95,7 @@ def look_up(bank: Bank, key: str, *, peek: bool = False) -> Answer:
 
 
 def as_json(movement: Movement) -> dict[str, Any]:
-    """A movement in this dialect. The payer's fields are there only when the bank knows them."""
+    """Return a movement in this dialect; the payer's fields are there where the bank knows them."""
     payload = {
         "reference": movement.reference,
         "status": movement.status,

@@ -1,4 +1,4 @@
-"""The bank's own small store of movements: in memory, seeded, changed by the admin endpoints."""
+"""The bank's store of movements: in memory, filled at the start, changed by the admin endpoints."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Movement:
     appears_at: datetime | None = None
 
     def as_json(self, now: datetime) -> dict[str, Any]:
-        """The movement as /admin/movements shows it."""
+        """Return the movement as /admin/movements shows it."""
         return {
             "id": self.id,
             "key": self.key,
@@ -67,7 +67,7 @@ class Movement:
         }
 
     def visible(self, now: datetime) -> bool:
-        """Whether the bank shows it already."""
+        """Return whether the bank shows the movement already."""
         return self.appears_at is None or self.appears_at <= now
 
 
@@ -79,7 +79,7 @@ FIELDS = (
 
 
 def read_movement(payload: Mapping[str, Any], clock: BankClock) -> Movement:
-    """A movement as somebody describes it to the admin endpoint. Raises BadInput."""
+    """Read a movement that was sent to an admin endpoint. Raises BadInput."""
     form_values.only(payload, FIELDS)
     key = form_values.text(payload, "key")
     reference = form_values.digits(payload, "reference", 4, 20) or _trailing_digits(key)
@@ -117,7 +117,7 @@ def read_movement(payload: Mapping[str, Any], clock: BankClock) -> Movement:
 
 
 def local_phone(phone: str) -> str:
-    """584141234567 as 04141234567: a movement is found under either spelling."""
+    """Return 584141234567 as 04141234567: a movement is found under both spellings."""
     return f"0{phone[2:]}" if len(phone) == 12 and phone.startswith("58") else phone
 
 
@@ -129,7 +129,7 @@ def _trailing_digits(key: str | None) -> str | None:
 
 
 def seeds(today: date) -> list[Movement]:
-    """What the bank knows from the start. No reference here belongs to a family."""
+    """Return the movements of the start; none of their references belongs to a family."""
     return [
         Movement(
             reference="045678901",
@@ -169,7 +169,7 @@ def seeds(today: date) -> list[Movement]:
 
 
 class MovementStore:
-    """Thread-safe; newest last."""
+    """The movements, newest last; threads may share it."""
 
     def __init__(self, clock: BankClock) -> None:
         self._clock = clock
@@ -179,7 +179,7 @@ class MovementStore:
         self.reset()
 
     def add(self, movement: Movement) -> Movement:
-        """Keep a movement and give it its number. Raises BadInput when the store is full."""
+        """Store a movement and give it its number. Raises BadInput where the store is full."""
         with self._lock:
             if len(self._movements) >= MOST_KEPT:
                 raise form_values.BadInput(
@@ -191,19 +191,19 @@ class MovementStore:
         return kept
 
     def remove(self, movement_id: int) -> bool:
-        """Forget one movement; False when there is none of that number."""
+        """Remove one movement; return whether there was one with that number."""
         with self._lock:
             return self._movements.pop(movement_id, None) is not None
 
     def all(self) -> list[Movement]:
-        """Every movement, those not visible yet included."""
+        """Return every movement, those not visible yet included."""
         with self._lock:
             return list(self._movements.values())
 
     def known(self, key: str) -> list[Movement]:
-        """Every movement under exactly this key or reference, seen or not, the best answer first.
+        """Return every movement with this very key or reference, visible or not, the best answer first.
 
-        A key goes before a reference, a payment before its commission, the newest before the older.
+        A key goes before a reference, a payment before its commission, the newest before older ones.
         """
         found = [one for one in self.all() if key in (one.key, one.reference)]
         return sorted(
@@ -212,7 +212,7 @@ class MovementStore:
         )
 
     def reset(self) -> None:
-        """Back to the seeds, dated today."""
+        """Go back to the movements of the start, dated today."""
         with self._lock:
             self._movements.clear()
             self._last = 0

@@ -1,4 +1,4 @@
-"""Who may ask the bank: its clients, and the access tokens it has given out."""
+"""The bank's clients, and the access tokens that it has given out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Made-up credentials: they open nothing but this sandbox, so they may be read by anyone."""
+    """Invented credentials: they open nothing but this sandbox, so they need no secrecy."""
 
     client_id: str
     secret: str
@@ -44,14 +44,14 @@ class Client:
 GRANTS = frozenset({"client_credentials", "password"})
 CLIENTS = (
     Client("sandbox-client", "sandbox-secret", Environment.QA, GRANTS),
-    # As the bank treats many clients: client_credentials is answered unauthorized_client.
+    # Like many clients of the bank: client_credentials is answered with unauthorized_client.
     Client("sandbox-confirmation", "sandbox-secret", Environment.QA, frozenset({"password"})),
     Client("sandbox-production", "sandbox-production-secret", Environment.PRODUCTION, GRANTS),
 )
 
 
 class TokenDesk:
-    """Gives out tokens that really end."""
+    """Gives out tokens that end after their lifetime."""
 
     def __init__(self, clock: BankClock, lifetime: float) -> None:
         self._clock = clock
@@ -96,7 +96,7 @@ class TokenDesk:
         return answer
 
     def accepts(self, environment: Environment, token: str) -> bool:
-        """Whether a bearer token is known here and has not ended."""
+        """Return whether a bearer token is known in this environment and has not ended."""
         with self._lock:
             known, ends = self._tokens.get(token, (None, None))
         return known == environment and ends is not None and self._clock.now() < ends

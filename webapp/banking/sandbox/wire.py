@@ -26,13 +26,13 @@ GARBAGE = (
 
 
 class Voice(Protocol):
-    """How one endpoint of the bank words what goes wrong."""
+    """The errors of one endpoint of the bank, in its own form."""
 
     def error(self, status: int) -> Response:
-        """The refusal or failure that stands for an HTTP status."""
+        """Return the refusal or failure that stands for an HTTP status."""
 
     def wrong_types(self, variant: int) -> str:
-        """JSON of the right shape and the wrong types, or worse; `variant` is 0 to 9."""
+        """Return JSON with wrong types, or of a wrong shape; `variant` is 0 to 9."""
 
 
 class CutConnection(ConnectionAbortedError):
@@ -44,7 +44,7 @@ class ResetConnection(ConnectionResetError):
 
 
 class Ending(Iterator[bytes]):
-    """A body that ends the connection before its first byte, after waiting if told to."""
+    """A body that ends the connection before its first byte, after a wait where one is given."""
 
     def __init__(self, error: type[ConnectionError], wait: Callable[[], object] | None = None):
         self._error = error
@@ -57,11 +57,11 @@ class Ending(Iterator[bytes]):
 
 
 class Unanswered(Response):
-    """A response of which not one byte is sent, since its body is an `Ending`."""
+    """A response of which no byte is sent: its body is an `Ending`."""
 
 
 def reply(payload: Any, status: int = 200) -> Response:
-    """A JSON answer as the bank writes it."""
+    """Return a JSON answer as the bank writes it."""
     body = json.dumps(payload, ensure_ascii=False)
     return Response(body, status=status, content_type="application/json; charset=utf-8")
 
@@ -75,7 +75,7 @@ def play(
     variant: int = 0,
     retry_after: int | None = None,
 ) -> Response:
-    """The response that fails in this way. Modes that distort need the honest answer."""
+    """Return the response that fails in this way; modes that distort need the right answer."""
     match mode:
         case Mode.DOWN:
             return Unanswered(Ending(CutConnection))
@@ -100,7 +100,7 @@ def _refuse(mode: Mode, voice: Voice, retry_after: int | None) -> Response:
     response = voice.error(mode.http_status or 500)
     seconds = retry_after or RETRY_AFTER
     if mode == Mode.TOO_MANY_DATE:
-        # By the machine's clock: that is the one the caller compares it with.
+        # By the machine's clock, which the caller compares it with.
         moment = machine_time() + timedelta(seconds=seconds)
         response.headers["Retry-After"] = format_datetime(moment, usegmt=True)
     elif mode == Mode.TOO_MANY or (retry_after and mode != Mode.TOO_MANY_SILENT):
@@ -117,13 +117,13 @@ def _distort(mode: Mode, honest: Response, bank: Bank) -> Response:
         stream = _padded(body, bank.settings.huge_bytes)
         return Response(stream, honest.status, content_type=content_type)
     stream = iter([body[: len(body) // 2]]) if mode == Mode.HALF_BODY else _drip(body, bank)
-    # The promised length stays: that is how a client can tell that something is missing.
+    # The promised length stays, so that a client can tell that something is missing.
     headers = {"Content-Length": str(len(body))}
     return Response(stream, honest.status, headers, content_type=content_type)
 
 
 def _drip(body: bytes, bank: Bank) -> Iterator[bytes]:
-    """A byte at a time; gives up, in the middle, once it took as long as a hanging call."""
+    """Yield a byte at a time; cut the connection once it took as long as a hanging call."""
     ends = time.monotonic() + bank.settings.hang_seconds
     for position in range(len(body)):
         yield body[position : position + 1]
@@ -132,7 +132,7 @@ def _drip(body: bytes, bank: Bank) -> Iterator[bytes]:
 
 
 def _padded(body: bytes, size: int) -> Iterator[bytes]:
-    """The JSON object with one enormous field more."""
+    """Yield the JSON object with one more, enormous field."""
     head = body.rstrip().removesuffix(b"}")
     yield head + (b"," if len(head) > 1 else b"") + b'"padding":"'
     for _ in range(size // len(CHUNK) + 1):
