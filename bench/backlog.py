@@ -1,4 +1,4 @@
-"""The bank was away and thousands of payments wait: how do the workers catch up, and at what price for the bank?
+"""How the workers catch up after an outage of the bank, with thousands of payments waiting, and how often they ask.
 
     python -m bench.backlog [--payments 5000]
 
@@ -41,7 +41,7 @@ class Integrator:
         self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def log(self, numbers: range) -> None:
-        """Log one payment for each number, in one batch."""
+        """Log one payment for each of the numbers, in one batch."""
         items = [_payment(number) for number in numbers]
         answer = self._session.post(
             f"{self._api}/transactions/batch", json={"items": items}, timeout=120
@@ -52,7 +52,7 @@ class Integrator:
             raise SystemExit(f"not all were logged: {dict(made)}")
 
     def count(self, status: str) -> int:
-        """How many of the payments that were logged here have this status."""
+        """Return how many of the payments logged here have this status."""
         of_ours = {"status": status, "q": PAYER, "size": "1"}
         answer = self._session.get(f"{self._api}/transactions", params=of_ours, timeout=60)
         answer.raise_for_status()
@@ -61,7 +61,7 @@ class Integrator:
 
 
 def main() -> int:
-    """Measure; 0 where every payment was settled and the limit kept."""
+    """Measure; returns the exit code, 0 where every payment was settled and the limit kept."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -73,7 +73,7 @@ def main() -> int:
 
 
 def drained(processes: Processes, payments: int) -> bool:
-    """Let them wait, let the bank come back, and watch; True where nothing went wrong."""
+    """Let payments wait, bring the bank back, and watch; returns whether all went well."""
     integrator = Integrator(processes)
     processes.bank.fail("down")
     for first in range(1, payments + 1, BATCH):

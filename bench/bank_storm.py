@@ -1,4 +1,4 @@
-"""Many people and processes ask the bank about the same payments at once: is the limit kept, do pages stay quick?
+"""Many people and processes ask about the same payments at once: whether the limit holds and pages stay quick.
 
     python -m bench.bank_storm [--seconds 90]
 
@@ -31,7 +31,7 @@ THINKING = 2.0
 
 
 def main() -> int:
-    """Run both measurements; 1 where the bank was asked more often than allowed."""
+    """Run both measurements; returns the exit code, 1 where the bank was asked more often than allowed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 class Person:
-    """One of many who asks, over a connection of their own, in the session of one sign-in."""
+    """One of many people, with a connection of their own, in the session of one sign-in."""
 
     def __init__(self, visitor: Visitor) -> None:
         self.base = visitor.base
@@ -55,7 +55,7 @@ class Person:
         self.token = visitor.hidden("/transactions/new")["csrf_token"]
 
     def check(self, page: str) -> str:
-        """Ask about a payment; what the web answered, as an HTTP status or the kind of failure."""
+        """Ask about a payment; returns the web's HTTP status, or the kind of failure."""
         try:
             answer = self.session.post(
                 f"{self.base}{page}/check",
@@ -73,7 +73,7 @@ class Person:
 def crowd(
     visitor: Visitor, page_of: Callable[[int, int], str], *, pause: float
 ) -> Iterator[Counter[str]]:
-    """PEOPLE ask, each in a thread, until it ends; gives what the web answered, counted."""
+    """Let PEOPLE ask, each in a thread, while the block runs; yields how often each answer came."""
     answers: Counter[str] = Counter()
     over, lock = threading.Event(), threading.Lock()
     people = [Person(visitor) for _ in range(PEOPLE)]
@@ -99,7 +99,7 @@ def crowd(
 
 
 def storm(processes: Processes, seconds: int) -> int:
-    """Everybody asks about the same payments; returns the most calls about one in any 60 s."""
+    """Let everybody ask about the same payments; returns the most calls about one in any 60 s."""
     visitor = Visitor(processes.web_url, "supervisora@demo.test")
     contested = [visitor.log(reference(family)) for family in CONTESTED]
     _wait_for_the_minute(seconds)
@@ -133,15 +133,15 @@ def storm(processes: Processes, seconds: int) -> int:
 
 
 def _wait_for_the_minute(seconds: int) -> None:
-    """A short storm begins so that a minute's boundary falls into its middle: fixed windows fail there."""
+    """Wait so that a minute's boundary falls into the middle of a short storm: fixed windows fail there."""
     if seconds < 120:
         time.sleep((60 - seconds / 2 - time.time()) % 60)
 
 
 def pages(processes: Processes) -> None:
-    """How much slower pages become when many check, and when the bank hangs on every call besides.
+    """Print how much slower pages become while many check, and while the bank hangs on every call as well.
 
-    In turns, so that what else the machine does strikes all three alike.
+    Measured in turns, so that other work of the machine affects all three alike.
     """
     visitor = Visitor(processes.web_url, "supervisora@demo.test")
     cashier = Visitor(processes.web_url, "cajera@demo.test")
@@ -168,7 +168,7 @@ def pages(processes: Processes) -> None:
 
 
 class Timed:
-    """How long logging a payment and opening the list took, in seconds."""
+    """The seconds that logging a payment and opening the list took."""
 
     def __init__(self, cashier: Visitor) -> None:
         self._cashier = cashier
@@ -176,7 +176,7 @@ class Timed:
         self.listing: list[float] = []
 
     def measure(self) -> None:
-        """SAMPLES more of each."""
+        """Take SAMPLES more of each."""
         for _sample in range(SAMPLES):
             self.logging.append(_log(self._cashier))
             self.listing.append(_list(self._cashier))

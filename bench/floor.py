@@ -1,4 +1,4 @@
-"""How near is the API to a bare psycopg2 program that does the same SQL under the same gunicorn?
+"""The API against a bare psycopg2 program that runs the same SQL under the same gunicorn.
 
     python -m bench.floor [--rows 20000] [--seconds 8] [--rounds 3] [--threads 4] [--workers 2]
 
@@ -108,7 +108,7 @@ def main() -> int:
 
 @contextmanager
 def serving(url: str, rows: int, workers: int, threads: int) -> Iterator[tuple[Server, Server]]:
-    """The product as in production and the floor, on one database with so many rows."""
+    """Run the product as in production and the floor, on one database with so many rows."""
     settings = {
         "WEB_CONCURRENCY": str(workers),
         "GUNICORN_CMD_ARGS": f"--threads {threads}",

@@ -1,4 +1,4 @@
-"""What measurements share: the real processes on a database of their own, and how a result is printed."""
+"""What measurements share: real processes on a database of their own, and the lines of a result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIMIT = 2
 
 @contextmanager
 def databases() -> Iterator[Callable[[], str]]:
-    """Gives the URLs of new databases, and removes them at the end."""
+    """Yield what makes new databases, as URLs; they are removed at the end."""
     made = DatabaseMaker(EmbeddedPostgres(PROJECT_ROOT / ".data" / "bench-postgres").acquire())
     try:
         yield made
@@ -29,7 +29,7 @@ def databases() -> Iterator[Callable[[], str]]:
 
 @contextmanager
 def running(database_url: str, *, web_workers: int, pool: str) -> Iterator[Processes]:
-    """Everything, on this database; all pools together must fit into the server's 200."""
+    """Run all processes on this database; their pools together must fit into the server's 200 connections."""
     settings = {
         "WEB_CONCURRENCY": str(web_workers),
         "DATABASE_POOL_SIZE": pool,
@@ -48,6 +48,6 @@ def running(database_url: str, *, web_workers: int, pool: str) -> Iterator[Proce
 
 
 def say(what: str, value: str = "") -> None:
-    """One line of the result."""
+    """Print one line of the result."""
     sys.stdout.write(f"{what:<48}{value}\n".rstrip() + "\n")
     sys.stdout.flush()

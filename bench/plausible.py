@@ -1,4 +1,4 @@
-"""A clinic's payments as they could be, in any number: invented people, copied into a migrated database.
+"""Plausible payments of a clinic, in any number, with invented people, copied into a migrated database.
 
 About 274 payments a day, so a million rows are ten years. The same number gives the same rows.
 """

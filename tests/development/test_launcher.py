@@ -23,7 +23,7 @@ from webapp.kernel.config import PROJECT_ROOT
 
 
 def free_port() -> int:
-    return launcher._bind("127.0.0.1", 0)
+    return launcher.bind_port("127.0.0.1", 0)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_production_is_refused(checkout):
 
 def test_a_second_launcher_on_the_same_data_is_refused(checkout):
     with (
-        launcher._only_one(checkout / ".data"),
+        launcher.only_one_launcher(checkout / ".data"),
         pytest.raises(LauncherError, match=rf"already runs .*{os.getpid()}"),
     ):
         launcher.run(checkout, {"PORT": str(free_port())})
@@ -70,24 +70,24 @@ def test_refusals_end_with_one_line_and_no_traceback(monkeypatch, capsys):
 def test_another_sandbox_port_is_chosen_when_the_usual_one_is_taken(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setattr(launcher, "SANDBOX_PORT", taken.getsockname()[1])
-        assert launcher._sandbox_port({}) != launcher.SANDBOX_PORT
-    assert launcher._sandbox_port({}) == launcher.SANDBOX_PORT
+        assert launcher.sandbox_port_for({}) != launcher.SANDBOX_PORT
+    assert launcher.sandbox_port_for({}) == launcher.SANDBOX_PORT
 
 
 def test_children_are_pointed_at_the_sandbox_unless_the_settings_say_otherwise():
-    ours = launcher._children_environment({}, 8000, 9999, "postgresql://x")
+    ours = launcher.environment_of_children({}, 8000, 9999, "postgresql://x")
     assert ours["BANESCO_QA_API_URL"] == "http://127.0.0.1:9999/v1"
     assert ours["BANESCO_QA_AUTH_URL"] == "http://127.0.0.1:9999/oauth/token"
     given = {"BANESCO_QA_API_URL": "https://bank.test/v1", "BANESCO_QA_CLIENT_ID": ""}
-    theirs = launcher._children_environment(given, 8000, 9999, "postgresql://x")
+    theirs = launcher.environment_of_children(given, 8000, 9999, "postgresql://x")
     assert theirs["BANESCO_QA_API_URL"] == "https://bank.test/v1"
     assert theirs["BANESCO_QA_CLIENT_ID"] == "sandbox-client"
 
 
 def test_the_environment_wins_over_dotenv(tmp_path):
     (tmp_path / ".env").write_text("PORT=8111\nEMPTY\nNAME='Área Médica'\n")
-    assert launcher._dotenv(tmp_path / ".env") == {"PORT": "8111", "NAME": "Área Médica"}
-    assert launcher._dotenv(tmp_path / "none") == {}
+    assert launcher.read_dotenv(tmp_path / ".env") == {"PORT": "8111", "NAME": "Área Médica"}
+    assert launcher.read_dotenv(tmp_path / "none") == {}
 
 
 def test_the_banner_names_the_address_and_every_demo_sign_in():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from flask import current_app
@@ -27,83 +27,62 @@ DEMO_PEOPLE = [
     ("integrador@demo.test", "Sistema HIS", Role.INTEGRATOR.value, DEMO_PASSWORD),
 ]
 
+
+@dataclass(frozen=True)
+class DemoPayment:
+    """An invented payment, and the demo cashier who logs it."""
+
+    cashier: str
+    reference: str
+    amount: str
+    full_name: str
+    national_id: str
+    phone: str
+    concept: str
+
+    def details(self) -> Details:
+        """Return what the cashier declares."""
+        return Details(
+            bank=BankType.MOBILE_TRANSFER,
+            reference=self.reference,
+            amount=Decimal(self.amount),
+            full_name=self.full_name,
+            national_id=self.national_id,
+            phone=self.phone,
+            concept=self.concept,
+        )
+
+
+# fmt: off
 # The sandbox answers by the reference (docs/sandbox.md): 100… approved, 200… another amount, 600… never appears.
-_PAYMENTS = [
-    (
-        "cajera@demo.test",
-        "100124000",
-        "1240.00",
-        "Rosa Elena Villegas",
-        "V9876543",
-        "04141234567",
-        "Consulta",
-    ),
-    (
-        "cajera@demo.test",
-        "100085000",
-        "850.00",
-        "José Gregorio Peña",
-        "V14555666",
-        "04121112233",
-        "Laboratorio",
-    ),
-    (
-        "cajero@demo.test",
-        "200045000",
-        "450.00",
-        "María D'Angelo",
-        "E84123456",
-        "04245556677",
-        "Ecografía",
-    ),
-    (
-        "cajero@demo.test",
-        "600032000",
-        "320.00",
-        "Ñusta Pérez-López",
-        "V20111222",
-        "04167778899",
-        "Consulta",
-    ),
+DEMO_PAYMENTS = [
+    DemoPayment("cajera@demo.test", "100124000", "1240.00", "Rosa Elena Villegas", "V9876543", "04141234567", "Consulta"),
+    DemoPayment("cajera@demo.test", "100085000", "850.00", "José Gregorio Peña", "V14555666", "04121112233", "Laboratorio"),
+    DemoPayment("cajero@demo.test", "200045000", "450.00", "María D'Angelo", "E84123456", "04245556677", "Ecografía"),
+    DemoPayment("cajero@demo.test", "600032000", "320.00", "Ñusta Pérez-López", "V20111222", "04167778899", "Consulta"),
 ]
+# fmt: on
 
 
 def load(*, bank: BankConnection) -> str:
-    """Create what is missing; returns what was done, in a sentence."""
-    people = sum(_person(*person) for person in DEMO_PEOPLE)
-    payments = sum(_payment(bank, *payment) for payment in _PAYMENTS) if people else 0
+    """Create the people and payments that are missing; returns in a sentence what was done."""
+    people = sum(_create_person(*person) for person in DEMO_PEOPLE)
+    payments = sum(_log_payment(bank, payment) for payment in DEMO_PAYMENTS) if people else 0
     return f"{people} people and {payments} payments created"
 
 
-def _person(email: str, name: str, role: str, password: str) -> bool:
+def _create_person(email: str, name: str, role: str, password: str) -> bool:
     if account_queries.user_by_email(email):
         return False
     accounts.create_user(email=email, full_name=name, password=password, role=Role(role))
     return True
 
 
-def _payment(
-    bank: BankConnection,
-    email: str,
-    reference: str,
-    amount: str,
-    name: str,
-    national_id: str,
-    phone: str,
-    concept: str,
-) -> bool:
-    cashier = account_queries.user_by_email(email)
+def _log_payment(bank: BankConnection, payment: DemoPayment) -> bool:
+    cashier = account_queries.user_by_email(payment.cashier)
     if cashier is None:
         return False
-    details = Details(
-        bank=BankType.MOBILE_TRANSFER,
-        reference=reference,
-        amount=Decimal(amount),
-        full_name=name,
-        national_id=national_id,
-        phone=phone,
-        concept=concept,
-    )
+    details = payment.details()
     if _settings().banesco_api == "confirmation":
         details = _by_its_tail(details)
     try:
@@ -111,7 +90,7 @@ def _payment(
             actor=cashier.as_actor(),
             details=details,
             transaction_id=None,
-            submission_key=f"demo{reference}",
+            submission_key=f"demo{payment.reference}",
             bank_environment=bank.policy.environment,
             receiving_account=bank.receiving_account(details.bank, details.payer_bank),
         )
@@ -121,7 +100,7 @@ def _payment(
 
 
 def _by_its_tail(details: Details) -> Details:
-    """The same payment in the dialect `confirmation`: six digits, of which three spell the amount."""
+    """Return the same payment for the dialect `confirmation`: six digits, of which three spell the amount."""
     tail = details.reference[:6]
     return replace(
         details,

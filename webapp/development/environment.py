@@ -1,4 +1,4 @@
-"""Make `.venv` from `requirements-dev.txt`: what stands behind `make setup`.
+"""Make `.venv` from `requirements-dev.txt`: this is `make setup`.
 
 Run by the machine's own Python, before anything is installed: standard library only, and old
 versions must be able to read this file, so that they can say what is wrong.
@@ -35,7 +35,7 @@ def main():  # type: () -> int
 
 
 def is_ready():  # type: () -> bool
-    """True when all of the present lock file was installed and the environment's Python starts."""
+    """Return whether the present lock file was installed completely and the environment's Python starts."""
     try:
         with open(READY) as ready:
             return ready.read() == lock_digest() and starts()
@@ -44,7 +44,7 @@ def is_ready():  # type: () -> bool
 
 
 def starts():  # type: () -> bool
-    """False for no environment, and for one whose Python was removed or whose folder was moved."""
+    """Return whether the environment's Python starts: not where it was removed or the folder was moved."""
     code = "import os, sys; sys.exit(not os.path.samefile(sys.prefix, sys.argv[1]))"
     try:
         return run(PYTHON, "-I", "-c", code, VENV)
@@ -71,18 +71,18 @@ def install():  # type: () -> int
 
 
 def lock_digest():  # type: () -> str
-    """Names the present content of the lock file."""
+    """Return a digest of the lock file's present content."""
     with open(LOCK_FILE, "rb") as lock_file:
         return hashlib.sha256(lock_file.read()).hexdigest()
 
 
 def run(*command):  # type: (*str) -> bool
-    """Run a program of this environment; True when it succeeded."""
+    """Run a program; return whether it succeeded."""
     return subprocess.call(command) == 0  # noqa: S603 - our own commands, no shell
 
 
 def refuse(sentence):  # type: (str) -> int
-    """Say what is wrong in one line."""
+    """Print what is wrong in one line; returns the exit code."""
     sys.stderr.write(sentence + "\n")
     return 1
 

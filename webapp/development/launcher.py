@@ -33,12 +33,12 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 SANDBOX_PORT = 8765
 MAX_PORT = 65535
 READY_SECONDS = 60.0
-# A launcher killed with -9 leaves its children a moment to notice.
+# A launcher that was killed with -9 leaves children that need a moment to notice.
 LEFTOVER_SECONDS = 15.0
 
 
 class LauncherError(Exception):
-    """Nothing can be started; the message is one sentence for the person at the terminal."""
+    """The product cannot be started; the message is one sentence for the person at the terminal."""
 
 
 def main() -> int:
@@ -46,31 +46,34 @@ def main() -> int:
     for wish in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(wish, _stop_at_once)
     try:
-        return run(CHECKOUT, {**_dotenv(CHECKOUT / ".env"), **os.environ})
+        return run(CHECKOUT, {**read_dotenv(CHECKOUT / ".env"), **os.environ})
     except (LauncherError, EmbeddedPostgresError) as error:
         print(error, file=sys.stderr)
         return 1
 
 
 def run(checkout: Path, environ: Mapping[str, str]) -> int:
-    """Start what the settings in `environ` leave to us, and stop all of it at the end."""
+    """Start what the settings in `environ` do not name elsewhere, and stop all of it at the end.
+
+    Returns the exit code. Raises LauncherError, EmbeddedPostgresError.
+    """
     if environ.get("ENVIRONMENT", "").strip().lower() == "production":
         raise LauncherError(
             "make run is for development: unset ENVIRONMENT=production, or see deploy/README.md."
         )
     os.chdir(checkout)
     data_dir = checkout / (environ.get("DATA_DIR") or ".data")
-    host, port = environ.get("HOST") or "127.0.0.1", _port(environ.get("PORT") or "8000")
-    with _only_one(data_dir), contextlib.ExitStack() as afterwards:
-        _check_free(host, port)
-        sandbox_port = _sandbox_port(environ)
+    host, port = environ.get("HOST") or "127.0.0.1", read_port(environ.get("PORT") or "8000")
+    with only_one_launcher(data_dir), contextlib.ExitStack() as afterwards:
+        check_free(host, port)
+        sandbox_port = sandbox_port_for(environ)
         server = None
         database_url = environ.get("DATABASE_URL")
         if not database_url:
             server = EmbeddedPostgres(data_dir / "postgres")
             afterwards.callback(server.release)
             database_url = server.acquire()
-        environ = _children_environment(environ, port, sandbox_port, database_url)
+        environ = environment_of_children(environ, port, sandbox_port, database_url)
         _prepare(environ)
         processes = Processes(
             address=f"http://127.0.0.1:{port}", sandbox_port=sandbox_port, database=server
@@ -81,7 +84,7 @@ def run(checkout: Path, environ: Mapping[str, str]) -> int:
 
 
 class Processes(Manager):  # type: ignore[misc]
-    """Honcho's manager, made to end: once asked to stop, all processes are gone in seconds."""
+    """Honcho's manager; once asked to stop, it ends all processes within seconds."""
 
     def __init__(
         self, *, address: str, sandbox_port: int, database: EmbeddedPostgres | None
@@ -103,11 +106,11 @@ class Processes(Manager):  # type: ignore[misc]
         finally:
             self._over.set()
             with contextlib.suppress(KeyError, OSError):
-                self.kill()  # Of use only when the loop failed: else none is left.
-            for thread in self._helpers:  # None may start the database again after we let it go.
+                self.kill()  # Only where the loop failed: otherwise none is left.
+            for thread in self._helpers:  # None may start the database again after its release.
                 thread.join(timeout=10)
         if self._asked_to_stop:
-            _say("Stopped.")
+            say("Stopped.")
             return 0
         print(
             "A process ended by itself, so everything was stopped: its last lines are above.",
@@ -139,6 +142,7 @@ class Processes(Manager):  # type: ignore[misc]
         self._asked_to_stop = self._stop_wanted = True
 
     def terminate(self) -> None:
+        """Ask all processes to end, once all of them can be asked."""
         # Honcho cannot signal a process before it has reported its start, and would wait for ever
         # for processes that all ignore SIGTERM.
         self._stop_wanted = True
@@ -154,7 +158,7 @@ class Processes(Manager):  # type: ignore[misc]
         while not self._over.wait(0.1):
             try:
                 with opener.open(f"{self.address}/health/ready", timeout=5):
-                    _say(banner(self.address, self.sandbox_port, self.database))
+                    say(banner(self.address, self.sandbox_port, self.database))
                     return
             except urllib.error.HTTPError as error:
                 answer = error.read(500).decode(errors="replace").strip()
@@ -185,7 +189,7 @@ class Processes(Manager):  # type: ignore[misc]
 
 
 class _Child(Process):  # type: ignore[misc]
-    """Honcho's helper around one program: it passes the output on, and must not outlive us."""
+    """Honcho's process around one program: it passes the output on, and ends with the launcher."""
 
     def run(self, events: Any = None, ignore_signals: bool = False) -> None:
         launcher = multiprocessing.parent_process()
@@ -195,7 +199,7 @@ class _Child(Process):  # type: ignore[misc]
 
 
 class _Printer(Printer):  # type: ignore[misc]
-    """Writes to standard output until that ends: a closed terminal, the reader of a pipe."""
+    """Writes to standard output until that is gone, as with a closed terminal or pipe."""
 
     def __init__(self, when_gone: Callable[[], None]) -> None:
         super().__init__(sys.stdout)
@@ -209,7 +213,8 @@ class _Printer(Printer):  # type: ignore[misc]
             self._when_gone()
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print a line; where the terminal is gone, print nothing from then on."""
     try:
         print(text, flush=True)
     except OSError:
@@ -217,7 +222,7 @@ def _say(text: str) -> None:
 
 
 def _mute() -> None:
-    # What is still to be written, by Python's own end too, must not fail again.
+    # What is still written, at Python's own end too, must not fail again.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
@@ -225,7 +230,7 @@ def _mute() -> None:
 
 
 def banner(address: str, sandbox_port: int, database: EmbeddedPostgres | None) -> str:
-    """What a person needs to begin."""
+    """Return what a person needs to begin: addresses and the demo people's sign-ins."""
     width = max(len(email) for email, *_ in DEMO_PEOPLE)
     lines = [
         "",
@@ -246,20 +251,23 @@ def banner(address: str, sandbox_port: int, database: EmbeddedPostgres | None) -
     return "\n".join(lines)
 
 
-def _dotenv(path: Path) -> dict[str, str]:
+def read_dotenv(path: Path) -> dict[str, str]:
+    """Return the variables of a .env file that have a value."""
     return {name: value for name, value in dotenv_values(path).items() if value is not None}
 
 
-def _port(text: str) -> int:
+def read_port(text: str) -> int:
+    """Return a port from its text. Raises LauncherError."""
     number = int(text) if text.isascii() and text.isdecimal() else 0
     if not 1 <= number <= 65535:
         raise LauncherError(f"PORT must be a number from 1 to 65535, not {text!r}.")
     return number
 
 
-def _check_free(host: str, port: int) -> None:
+def check_free(host: str, port: int) -> None:
+    """Refuse a port that is taken or cannot be used. Raises LauncherError."""
     try:
-        _bind(host, port)
+        bind_port(host, port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise LauncherError(
@@ -270,17 +278,18 @@ def _check_free(host: str, port: int) -> None:
         ) from error
 
 
-def _sandbox_port(environ: Mapping[str, str]) -> int:
-    """The port that SANDBOX_PORT or we would like, or any other that is free."""
+def sandbox_port_for(environ: Mapping[str, str]) -> int:
+    """Return the port of SANDBOX_PORT, else the usual one, else any other that is free."""
     given = environ.get("SANDBOX_PORT", "").strip()
     wanted = int(given) if given.isascii() and given.isdigit() else SANDBOX_PORT
     try:
-        return _bind("127.0.0.1", wanted if wanted <= MAX_PORT else SANDBOX_PORT)
+        return bind_port("127.0.0.1", wanted if wanted <= MAX_PORT else SANDBOX_PORT)
     except OSError:
-        return _bind("127.0.0.1", 0)
+        return bind_port("127.0.0.1", 0)
 
 
-def _bind(host: str, port: int) -> int:
+def bind_port(host: str, port: int) -> int:
+    """Return the port, which is free; 0 takes a free one. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -290,8 +299,11 @@ def _bind(host: str, port: int) -> int:
 
 
 @contextlib.contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """Two launchers on the same data would do everything twice."""
+def only_one_launcher(folder: Path) -> Iterator[None]:
+    """Hold the lock of this data folder: a second launcher on it would do everything twice.
+
+    Raises LauncherError where another one runs.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder / "run.lock", os.O_RDWR | os.O_CREAT, 0o644)
@@ -314,13 +326,14 @@ def _only_one(folder: Path) -> Iterator[None]:
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
-        # Only closed: the children inherited the lock and must be gone before it is free.
+        # Closed, not unlocked: the children inherited the lock, and it is free when they are gone.
         os.close(lock)
 
 
-def _children_environment(
+def environment_of_children(
     environ: Mapping[str, str], port: int, sandbox_port: int, database_url: str
 ) -> dict[str, str]:
+    """Return the environment of web, worker and sandbox: settings that are given win over the defaults."""
     sandbox = f"http://127.0.0.1:{sandbox_port}"
     dialect = "/confirmation" if environ.get("BANESCO_API") == "confirmation" else ""
     defaults = {
@@ -346,7 +359,7 @@ def _children_environment(
 
 
 def _prepare(environ: Mapping[str, str]) -> None:
-    """Migrations and demo data; what they print is only of interest when they fail."""
+    """Run migrations and demo data; what they print is shown only where they fail. Raises LauncherError."""
     done = subprocess.run(
         [sys.executable, "-m", "webapp.development.prepare"],
         env=dict(environ),
@@ -363,5 +376,5 @@ def _prepare(environ: Mapping[str, str]) -> None:
 
 
 def _stop_at_once(_signum: int, _frame: Any) -> NoReturn:
-    # While things are being set up: the context managers on the way out undo what was done.
+    # While the start is under way: the context managers undo on the way out what was done.
     sys.exit(0)

@@ -38,32 +38,32 @@ SANDBOX_DEFAULTS = {
 
 
 class SettingsError(Exception):
-    """The environment does not describe a runnable application; the message names the variable."""
+    """A setting is missing, wrong or unsafe; the message is one line that names the variable."""
 
 
-def _split(value: object) -> object:
+def _split_at_commas(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
 
 
-def _window(value: object) -> object:
+def _read_window(value: object) -> object:
     if isinstance(value, str):
         return None if value.lower() == "off" else DailyWindow.parse(value)
     return value
 
 
-CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split)]
+CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split_at_commas)]
 Ports = Annotated[
     tuple[Annotated[int, Field(ge=1, le=65535)], ...],
-    BeforeValidator(_split),
+    BeforeValidator(_split_at_commas),
     Field(min_length=1),
 ]
-OptionalWindow = Annotated[DailyWindow | None, BeforeValidator(_window)]
+OptionalWindow = Annotated[DailyWindow | None, BeforeValidator(_read_window)]
 
 
 class BankAccess(BaseModel):
-    """How to reach the bank in the environment in force: its two URLs and our credentials."""
+    """The bank's two URLs and our credentials, in the environment in force."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -75,7 +75,7 @@ class BankAccess(BaseModel):
 
 
 class Settings(BaseModel):
-    """Everything that an operator can set. Attributes are the variables' names in lower case."""
+    """All that an operator can set; an attribute is a variable's name in lower case."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -142,26 +142,26 @@ class Settings(BaseModel):
 
     @field_validator("database_url")
     @classmethod
-    def _one_spelling(cls, value: str | None) -> str | None:
+    def _normalise_database_url(cls, value: str | None) -> str | None:
         return normalise_database_url(value) if value else None
 
     @field_validator("secret_key_fallbacks")
     @classmethod
-    def _long_enough(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _require_long_keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if any(len(key) < 16 for key in value):
             raise ValueError("holds a key that is too short: each has at least 16 characters")
         return value
 
     @field_validator("redis_url")
     @classmethod
-    def _redis_scheme(cls, value: str | None) -> str | None:
+    def _require_redis_scheme(cls, value: str | None) -> str | None:
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must start with redis://, rediss:// or unix://")
         return value
 
     @field_validator("allowed_origins")
     @classmethod
-    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _require_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for origin in value:
             parts = urlsplit(origin)
             bare = (
@@ -173,7 +173,7 @@ class Settings(BaseModel):
 
     @field_validator("sentry_dsn")
     @classmethod
-    def _dsn(cls, value: str | None) -> str | None:
+    def _require_dsn(cls, value: str | None) -> str | None:
         parts = urlsplit(value or "https://key@host/1")
         if parts.scheme not in ("http", "https") or not parts.hostname or not parts.username:
             raise ValueError("is not the address of an error collector")
@@ -181,23 +181,23 @@ class Settings(BaseModel):
 
     @field_validator("banesco_device_ip")
     @classmethod
-    def _address(cls, value: str) -> str:
+    def _require_address(cls, value: str) -> str:
         return str(ip_address(value))
 
     @field_validator("banesco_ca_bundle")
     @classmethod
-    def _bundle_exists(cls, value: Path | None) -> Path | None:
+    def _require_file(cls, value: Path | None) -> Path | None:
         if value and not value.is_file():
             raise ValueError("is not a file")
         return value
 
     @field_validator("log_level", mode="before")
     @classmethod
-    def _upper(cls, value: object) -> object:
+    def _upper_case(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _complete(self) -> Self:
+    def _check_together(self) -> Self:
         problem = next(self._production_problems(), None) if self.is_production else None
         if problem:
             raise SettingsError(f"{problem}.")
@@ -243,29 +243,29 @@ class Settings(BaseModel):
 
     @property
     def signing_keys(self) -> tuple[str, ...]:
-        """The key that signs, then the older ones whose signatures still count."""
+        """The key that signs, followed by the older ones whose signatures still count."""
         return (self.secret_key, *self.secret_key_fallbacks)
 
     @property
     def is_production(self) -> bool:
-        """Whether nothing may be embedded or defaulted."""
+        """Whether ENVIRONMENT is production."""
         return self.environment == "production"
 
     @property
     def cookie_secure(self) -> bool:
-        """Whether the cookie travels over https only."""
+        """Whether cookies travel over https only: as set, else in production."""
         return (
             self.is_production if self.session_cookie_secure is None else self.session_cookie_secure
         )
 
     @property
     def account(self) -> str:
-        """The clinic's own account, 20 digits; in development a made-up one of the sandbox."""
+        """The clinic's own account, 20 digits; in development, unless set, an invented one of the sandbox."""
         return self.banesco_account_id or ("" if self.is_production else SANDBOX_ACCOUNT)
 
     @cached_property
     def bank(self) -> BankAccess:
-        """The bank in force; nothing is derived from the other environment (BANESCO.md)."""
+        """The bank in force. Raises SettingsError naming what its environment lacks (BANESCO.md)."""
         prefix = "banesco_qa_" if self.banesco_environment == "qa" else "banesco_prod_"
         values: dict[str, str] = {}
         for part in ("api_url", "auth_url", "client_id", "client_secret"):
@@ -285,7 +285,7 @@ class Settings(BaseModel):
         return BankAccess(environment=self.banesco_environment, **values)
 
     def for_bank(self, environment: str, dialect: str) -> Settings:
-        """Return the same settings with another of the bank's environments, or dialects, in force.
+        """Return the same settings with another environment or dialect of the bank in force.
 
         Raises SettingsError naming what that environment lacks: nothing is derived from the other.
         """
@@ -295,7 +295,7 @@ class Settings(BaseModel):
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
-        """Read the settings; an empty variable counts as not set.
+        """Return the settings that the environment names; an empty variable counts as not set.
 
         Raises SettingsError with one line that names the variable.
         """
@@ -310,7 +310,7 @@ class Settings(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             name = str(first["loc"][0]).upper() if first["loc"] else "settings"
-            raise SettingsError(f"{name} {_in_words(first)}.") from None
+            raise SettingsError(f"{name} {_sentence_of(first)}.") from None
         if not settings.secret_key:
             settings = settings.model_copy(
                 update={"secret_key": _development_secret(settings.data_dir)}
@@ -324,13 +324,13 @@ class Settings(BaseModel):
 
 
 def _refuse_debug_mode_of_flask(environ: Mapping[str, str]) -> None:
-    """Flask reads its own variable for what DEBUG says. Raises SettingsError in production."""
+    """Refuse in production the variable by which Flask itself is put into debug mode. Raises SettingsError."""
     production = environ.get("ENVIRONMENT", "").strip() == "production"
     if production and environ.get("FLASK_DEBUG", "").lower() not in ("", "0", "false", "no"):
         raise SettingsError("FLASK_DEBUG is refused: production does not run in debug mode.")
 
 
-def _in_words(problem: Any) -> str:
+def _sentence_of(problem: Any) -> str:
     message: str = problem["msg"]
     message = message.removeprefix("Value error, ").removeprefix("Input ")
     return message[:1].lower() + message[1:]
@@ -345,7 +345,7 @@ def _require_bank_url(name: str, value: str, *, https_only: bool) -> None:
 
 
 def _development_secret(data_dir: Path) -> str:
-    """Return a development secret that survives restarts; of several processes one writes it."""
+    """Return a secret for development that survives restarts; of several processes, one writes it."""
     path = data_dir / "secret_key"
     data_dir.mkdir(parents=True, exist_ok=True)
     if not path.exists():

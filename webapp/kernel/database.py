@@ -1,4 +1,4 @@
-"""The one database engine: PostgreSQL, through SQLAlchemy and psycopg2."""
+"""The database: PostgreSQL, through SQLAlchemy and psycopg2."""
 
 from __future__ import annotations
 
@@ -22,25 +22,27 @@ NAMING = {
 
 
 class Base(DeclarativeBase):
-    """Base of every table; moments are aware and kept in UTC."""
+    """The base of every table; moments are aware and stored in UTC."""
 
     metadata = MetaData(naming_convention=NAMING)
 
 
-# On the registry itself: Flask-SQLAlchemy derives a second base, which may not repeat the map.
+# On the registry: Flask-SQLAlchemy derives a second base from this one, which may not repeat the map.
 Base.registry.update_type_annotation_map({datetime: DateTime(timezone=True)})
 
 
 class SessionSource(Protocol):
-    """What provides sessions and connections: Flask-SQLAlchemy, which knows the running application."""
+    """Provides sessions and connections: Flask-SQLAlchemy, which knows the running application."""
 
     @property
     def session(self) -> scoped_session[Any]:
-        """The session of the current request or piece of work."""
+        """The session of the current request or task."""
+        ...
 
     @property
     def engine(self) -> Engine:
         """The engine of the running application."""
+        ...
 
 
 class Database:
@@ -50,17 +52,17 @@ class Database:
         self._source: SessionSource | None = None
 
     def bind(self, source: SessionSource) -> None:
-        """Take sessions and connections from `source` from now on."""
+        """Take sessions and connections from `source`."""
         self._source = source
 
     @property
     def session(self) -> scoped_session[Session]:
-        """The session of the current request or piece of work."""
+        """The session of the current request or task."""
         return self._bound.session
 
     @property
     def engine(self) -> Engine:
-        """The engine, for units of work of their own."""
+        """The engine, for work outside the session's unit of work."""
         return self._bound.engine
 
     @property
@@ -74,7 +76,7 @@ db = Database()
 
 
 def normalise_database_url(url: str) -> str:
-    """Return an address of PostgreSQL, in whatever spelling, as SQLAlchemy and psycopg2 understand it.
+    """Return a PostgreSQL address in the spelling that SQLAlchemy and psycopg2 understand.
 
     Raises ValueError for anything that is not PostgreSQL.
     """

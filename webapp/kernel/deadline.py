@@ -11,13 +11,15 @@ from contextlib import contextmanager, suppress
 
 
 @contextmanager
-def cut_off(line: socket.socket, deadline: float) -> Iterator[None]:
-    """Shut a connection at the deadline, however slowly it still receives: a socket's timeout restarts with each byte.
+def cut_off(connection: socket.socket, deadline: float) -> Iterator[None]:
+    """Shut the connection down at the deadline; a socket's own timeout starts again with every byte.
 
-    `deadline` is a time of `time.monotonic`. A reader then gets the end of the stream, or an OSError: look at the
-    clock afterwards.
+    `deadline` is a time of `time.monotonic`. A read that was cut returns what came so far or raises
+    OSError, so the caller compares the clock with the deadline afterwards.
     """
-    handle = socket.socket(fileno=os.dup(line.fileno()))  # TLS has, or takes, the first one over
+    handle = socket.socket(
+        fileno=os.dup(connection.fileno())
+    )  # wrapping in TLS detaches the first one
 
     def shut() -> None:
         with suppress(OSError):

@@ -36,10 +36,12 @@ class RunningServer:
 
     @property
     def socket(self) -> Path:
+        """The socket that the server listens on."""
         return self.sockets / f".s.PGSQL.{PORT}"
 
     @property
     def socket_lock(self) -> Path:
+        """The file beside the socket that names the server's process."""
         return self.sockets / f".s.PGSQL.{PORT}.lock"
 
     def postmaster(self) -> int | None:
