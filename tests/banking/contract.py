@@ -1,7 +1,7 @@
-"""What every gateway to a bank must do, whatever its dialect: inherit, and say how to reach your bank.
+"""The contract of every gateway to a bank: inherit it, and say how your bank is reached.
 
 The bank is a real HTTP server (the sandbox, for Banesco). `scenario` arranges what the bank shows and returns the
-claim to ask about; a dialect that cannot express a scenario returns None, and says so by that.
+claim to ask about, or None where the dialect cannot express the scenario.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class GatewayContract(ABC):
             (Scenario.NOTHING, Status.IN_PROGRESS),
         ],
     )
-    def test_what_the_bank_shows_leads_where_it_should(
+    def test_what_the_bank_shows_leads_to_the_expected_decision(
         self, bank, gateway, calls, scenario, status
     ):
         claim = self.scenario(bank, scenario)
@@ -129,7 +129,7 @@ class GatewayContract(ABC):
         answer = gateway.ask(claim, calls=calls, seconds=30, attempts=1)
         assert matching.decide(claim, answer.movements, {}).status is status
 
-    def test_a_movement_that_is_shown_can_be_told_again(self, bank, gateway, calls):
+    def test_a_movement_has_the_same_identity_whenever_it_is_shown(self, bank, gateway, calls):
         claim = self.paid(bank)
         first, second = (
             gateway.ask(claim, calls=calls, seconds=30, attempts=1).movements[0] for _ in range(2)
@@ -156,7 +156,7 @@ class GatewayContract(ABC):
     @pytest.mark.parametrize(
         "mode", [Mode.HANG, Mode.ERROR, Mode.GARBAGE, Mode.UNAUTHORIZED, Mode.DOWN]
     )
-    def test_so_is_a_token_desk_that_is_unwell(self, bank, gateway, calls, mode):
+    def test_a_token_endpoint_that_is_unwell_is_an_error_as_well(self, bank, gateway, calls, mode):
         claim = self.paid(bank)
         bank.bank.failures.add(Failure(mode, calls="tokens"))
         with pytest.raises(BankError):
@@ -178,7 +178,7 @@ class GatewayContract(ABC):
             gateway.ask(self.paid(bank), calls=LimitedCalls(), seconds=30, attempts=3)
         assert [call for call in bank.calls() if call.kind != "token"] == []
 
-    def test_a_token_serves_until_it_ends_and_then_a_new_one_does(self, bank, gateway, calls):
+    def test_a_token_is_used_until_it_ends_and_then_replaced(self, bank, gateway, calls):
         claim = self.paid(bank)
         for _ in range(3):
             gateway.ask(claim, calls=calls, seconds=30, attempts=1)
@@ -209,7 +209,7 @@ class GatewayContract(ABC):
         assert seen == [1] * 8
         assert len(bank.calls("token")) == 1
 
-    def test_what_is_asked_about_has_one_name_over_all_payments(self, bank, gateway):
+    def test_the_same_question_has_the_same_subject_for_every_payment(self, bank, gateway):
         claim = self.paid(bank)
         commission = replace(claim, transaction_type=TransactionType.COMMISSION)
         assert gateway.subject(claim)
@@ -220,7 +220,7 @@ class GatewayContract(ABC):
         assert gateway.subject(other) != gateway.subject(claim)
 
     @pytest.mark.parametrize("kind", BankType)
-    def test_it_declares_what_a_payment_of_each_kind_needs(self, gateway, kind):
+    def test_an_adapter_names_what_a_payment_of_each_kind_needs(self, gateway, kind):
         needs = gateway.requirements(kind)
         least, most = needs.reference_digits
         assert 1 <= least <= most <= 20

@@ -116,7 +116,7 @@ def ask(tmp_path, calls, monkeypatch):
         ),
     ],
 )
-def test_the_payment_itself_chooses_the_search_and_no_field_is_more_or_less(claim, search):
+def test_the_payment_decides_which_search_is_sent_with_exactly_its_fields(claim, search):
     assert search_for(claim, ACCOUNT) == search
 
 
@@ -178,7 +178,7 @@ def test_a_credit_is_read_with_the_quirks_of_the_bank(bank, ask, calls, code):
 
 
 @pytest.mark.parametrize("kind", ["DB", "db", "XX", "COM"])
-def test_what_is_no_credit_is_not_a_payment_however_it_reads(bank, ask, kind):
+def test_a_row_that_is_not_a_credit_is_never_a_payment(bank, ask, kind):
     bank.post(API_URL, json=found({**ROW, "trnType": kind, "amount": "unreadable"}, ROW))
     assert len(ask().movements) == 1
 
@@ -322,7 +322,7 @@ def test_only_what_a_repeat_can_cure_is_repeated(bank, ask, calls, code, cured):
 
 
 @pytest.mark.parametrize("claim", [MOBILE, BANESCO, OTHER_BANK])
-def test_claims_that_the_bank_is_asked_the_same_about_are_one_subject(tmp_path, claim):
+def test_claims_that_lead_to_the_same_question_are_one_subject(tmp_path, claim):
     subject = confirmation(tmp_path).subject
     unasked = {"amount": Decimal(1), "own_key": "FAC-1", "national_id": "V9876543"}
     kind = {"transaction_type": TransactionType.COMMISSION}
@@ -330,7 +330,7 @@ def test_claims_that_the_bank_is_asked_the_same_about_are_one_subject(tmp_path, 
     assert subject(replace(claim, reference="000123456788")) != subject(claim)
 
 
-def test_a_reference_of_which_only_the_tail_is_asked_is_one_subject_with_it(tmp_path):
+def test_a_whole_reference_and_its_tail_are_one_subject_where_the_tail_is_sent(tmp_path):
     subject = confirmation(tmp_path).subject
     assert subject(replace(MOBILE, reference="456789")) == subject(MOBILE)
     assert subject(replace(BANESCO, reference="456789")) != subject(BANESCO)

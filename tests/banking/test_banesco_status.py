@@ -32,7 +32,7 @@ URL = f"{API_URL}/transactions/{CLAIM.reference}"
 
 
 class Bank(responses.RequestsMock):
-    """A bank that answers, in order, what it was told; the last answer stays."""
+    """A bank that gives the answers of the test in order; the last one stays."""
 
     def says(self, **answer) -> None:
         self.get(URL, **answer)
@@ -73,7 +73,7 @@ def ask(tmp_path, calls, monkeypatch):
         *((w, MovementState.UNRECOGNISED) for w in ("en_revision", "approved!", "ápproved", "0")),
     ],
 )
-def test_every_word_has_its_meaning_and_no_other_is_guessed(bank, ask, word, state):
+def test_every_known_word_has_its_state_and_unknown_words_are_not_guessed(bank, ask, word, state):
     bank.says(json={"status": word})
     (movement,) = ask().movements
     assert movement.state is state
@@ -113,15 +113,15 @@ def test_all_fields_are_read(bank, ask, calls):
     )
 
 
-def test_a_word_alone_is_an_answer_and_what_is_absent_stays_unknown(bank, ask):
+def test_a_status_word_alone_is_an_answer_and_absent_fields_stay_unknown(bank, ask):
     bank.says(json={"status": "success", "amount": None, "reference": "", "concept": " "})
     (movement,) = ask().movements
     assert (movement.amount, movement.reference, movement.day, movement.phone) == (None,) * 4
     assert movement.identity == "banesco:100000123:TRANSACTION"
 
 
-def test_what_was_asked_for_names_the_movement_where_the_bank_does_not(bank, ask):
-    """Else whoever supplies another payment's number as their own is paid by its movement."""
+def test_a_movement_without_a_reference_is_named_by_the_key_that_was_asked_about(bank, ask):
+    """Otherwise a caller who sends another payment's number as their own would be paid by its movement."""
     bank.says(json={"status": "approved", "amount": "1240.00"})
     honest = ask()
     other = ask(replace(CLAIM, reference="987654321", own_key="100000123"))
@@ -158,7 +158,7 @@ def test_a_movement_is_the_same_with_or_without_leading_zeros(bank, ask):
     assert identities == {"banesco:123:TRANSACTION"}
 
 
-def test_a_kind_that_we_do_not_know_is_another_one(bank, ask):
+def test_an_unknown_kind_of_movement_is_read_as_other(bank, ask):
     bank.says(json={"status": "approved", "transaction_type": "FEE"})
     assert ask().movements[0].transaction_type is TransactionType.OTHER
 
@@ -274,7 +274,7 @@ def test_what_a_repeat_cannot_cure_is_asked_once(bank, ask, calls, status, error
 
 
 @pytest.mark.parametrize(("status", "error"), [(429, BankRateLimited), (503, BankUnavailable)])
-def test_after_the_attempts_the_last_failure_is_told(bank, ask, calls, status, error):
+def test_after_the_last_attempt_its_failure_is_raised(bank, ask, calls, status, error):
     bank.says(status=status)
     with pytest.raises(error):
         ask(attempts=3)

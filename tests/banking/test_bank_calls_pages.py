@@ -125,7 +125,7 @@ def test_the_calls_of_one_payment_are_found_by_its_identifier(
         "transaction_id=%00",
     ],
 )
-def test_a_filter_that_makes_no_sense_is_said(app: Flask, admin: Browser, query: str):
+def test_a_filter_that_makes_no_sense_gets_a_sentence(app: Flask, admin: Browser, query: str):
     page = admin.get(f"/admin/bank-calls?{query}").insist()
     assert page.status == 422
     assert 'class="field-error"' in page.source
@@ -134,7 +134,9 @@ def test_a_filter_that_makes_no_sense_is_said(app: Flask, admin: Browser, query:
 @pytest.mark.parametrize(
     "mark", ["x", "2026-11-24_1", "_", "%00", "2026-11-24T00:00:00_" + "0" * 32]
 )
-def test_a_mark_that_is_none_of_ours_is_the_lists_beginning(app: Flask, admin: Browser, mark: str):
+def test_a_mark_that_cannot_be_read_shows_the_lists_beginning(
+    app: Flask, admin: Browser, mark: str
+):
     put()
     page = admin.get(f"/admin/bank-calls?before={mark}")
     assert page.status == 200 and len(links_to_calls(page)) == 1

@@ -36,7 +36,7 @@ POLICY = CallPolicy(environment="qa", dialect="status", limit=2, timeout=30)
 
 
 def about(row_id: uuid.UUID) -> str:
-    """What the bank is asked about for a payment of these tests."""
+    """Return the claim of a payment of these tests."""
     return f"question-{row_id}"
 
 
@@ -64,7 +64,7 @@ def row_id(app: Flask, cast: Cast) -> uuid.UUID:
     return payments.logged(cast.cashier).id
 
 
-def test_eight_threads_get_two_calls_out_for_one_payment(app: Flask, row_id):
+def test_of_eight_threads_two_may_call_about_one_payment(app: Flask, row_id):
     results = together(app, [lambda: make_call(row_id)] * 8)
     assert results.count("sent") == 2
     assert sum(isinstance(result, CallNotAllowed) for result in results) == 6
@@ -152,14 +152,14 @@ def test_calls_about_one_subject_count_together_whichever_payments_they_are_for(
     assert {row.subject for row in all_calls()} == {POLICY.digest("100000001")}
 
 
-def test_environments_and_dialects_are_asked_different_things():
+def test_the_same_subject_counts_apart_in_each_environment_and_dialect():
     others = [replace(POLICY, environment="production"), replace(POLICY, dialect="confirmation")]
     digests = {policy.digest("100000001") for policy in (POLICY, *others)}
     assert len(digests) == 3 and {len(digest) for digest in digests} == {64}
 
 
 @pytest.mark.parametrize("operation", ["token", "certification_token"])
-def test_a_token_is_about_no_subject(app: Flask, row_id, operation):
+def test_a_token_call_has_no_subject(app: Flask, row_id, operation):
     make_call(row_id, operation=operation)
     assert [row.subject for row in all_calls()] == [None]
 
@@ -293,6 +293,6 @@ def test_a_repeat_is_a_call_and_counts(app: Flask, cast: Cast, tmp_path, monkeyp
     transaction = payments.logged(cast.cashier)
     responses.get(f"{API_URL}/transactions/{transaction.reference}", status=500)
     result = checking.check(transaction.id, bank=connection(tmp_path), patient=True)
-    # That our limit is reached hides no outage: it decides when the bank is asked again.
+    # Our own limit must not hide an outage, which decides when the bank is asked again.
     assert (result.outcome, result.silence) == (CheckOutcome.BANK_SILENT, Outcome.UNAVAILABLE)
     assert [row.operation for row in all_calls()] == ["token", "transaction", "transaction"]

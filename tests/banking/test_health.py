@@ -1,4 +1,4 @@
-"""Is the bank answering? One circuit breaker for all processes."""
+"""The circuit breaker of the bank, one for all processes."""
 
 from __future__ import annotations
 

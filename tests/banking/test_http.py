@@ -96,7 +96,7 @@ def sandbox() -> Iterator[SandboxServer]:
 
 
 def send(sandbox: SandboxServer, mode: Mode, *, seconds: float = 5) -> Reply:
-    """A call to a bank that fails in one way."""
+    """Call a bank that fails in one way."""
     token = requests.post(
         sandbox.auth_url,
         data={
@@ -116,7 +116,7 @@ def send(sandbox: SandboxServer, mode: Mode, *, seconds: float = 5) -> Reply:
 
 
 @pytest.mark.parametrize("mode", [Mode.HANG, Mode.SLOW])
-def test_a_bank_that_hangs_or_drips_is_given_up_on_in_time(sandbox, mode):
+def test_a_bank_that_hangs_or_drips_is_cut_off_in_time(sandbox, mode):
     with ThreadPoolExecutor(1) as pool:
         given_up = pool.submit(send, sandbox, mode, seconds=0.5).exception(timeout=15)
     assert isinstance(given_up, BankUnavailable)
@@ -124,7 +124,7 @@ def test_a_bank_that_hangs_or_drips_is_given_up_on_in_time(sandbox, mode):
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_headers_that_drip_are_given_up_on_in_time(tmp_path, tls):
+def test_headers_that_drip_are_cut_off_in_time(tmp_path, tls):
     certificate = self_signed(tmp_path, "localhost") if tls else None
     with receiving(certificate.serving() if certificate else None) as bank:
         bank.will_answer("drip")

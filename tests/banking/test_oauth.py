@@ -26,7 +26,7 @@ from webapp.banking.oauth import REFRESH_BEFORE, REFUSED_FOR, OtherEnvironment, 
 
 
 class Timer:
-    """The time as the test sets it."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -53,7 +53,7 @@ def timer() -> Timer:
 
 @pytest.fixture
 def make(tmp_path, timer):
-    """Makes sources of tokens that share a cache, a folder and a clock."""
+    """Return what makes sources of tokens that share a cache, a folder and a clock."""
     cache = SimpleCache()
 
     def source(*, timer: Callable[[], float] = timer, **changes: str) -> TokenSource:
@@ -68,7 +68,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 def hand_out(bank: responses.RequestsMock, *, expires_in: object = 300) -> None:
-    """The bank gives token-1, token-2, …"""
+    """Let the bank give token-1, token-2, …"""
     numbers = iter(range(1, 1000))
 
     def give(request):
@@ -132,7 +132,7 @@ def test_another_client_or_bank_never_gets_this_ones_token(bank, make, calls, ch
 
 
 @pytest.mark.parametrize("lifetime", [99_999_999_999, "1e300"])
-def test_a_lifetime_beyond_all_measure_can_be_kept_too(bank, tmp_path, calls, lifetime):
+def test_a_token_with_an_enormous_lifetime_can_be_cached(bank, tmp_path, calls, lifetime):
     hand_out(bank, expires_in=lifetime)
     cache = FileSystemCache(str(tmp_path / "cache"))
     source = TokenSource(access(), http=BankHttp(), cache=cache, lock_folder=tmp_path)
@@ -165,7 +165,9 @@ def test_any_lifetime_gives_a_usable_token(bank, make, calls, lifetime):
         ({"json": {"access_token": "ñ"}}, BankUnreadable),
     ],
 )
-def test_no_token_is_told_apart_by_what_can_cure_it(bank, make, calls, answer, error):
+def test_each_failure_to_get_a_token_says_whether_a_repeat_can_help(
+    bank, make, calls, answer, error
+):
     bank.post(AUTH_URL, **answer)
     with pytest.raises(error) as failed:
         make().token(calls=calls, seconds=5)
@@ -182,7 +184,9 @@ def test_a_failure_is_not_cached(bank, make, calls):
     assert source.token(calls=calls, seconds=5) == "at last"
 
 
-def test_of_many_who_wait_for_a_bank_that_hangs_one_knocks_and_all_end_in_their_time(make, calls):
+def test_of_many_threads_that_need_a_token_of_a_hanging_bank_one_asks_and_all_end_in_time(
+    make, calls
+):
     with receiving() as bank:
         bank.will_answer("hang")
         url = bank.url.replace("hooks.clinic.test", "127.0.0.1")
@@ -200,7 +204,7 @@ def test_of_many_who_wait_for_a_bank_that_hangs_one_knocks_and_all_end_in_their_
         assert len(bank.received) == 1
 
 
-def test_a_token_endpoint_that_asks_to_wait_is_left_alone(bank, make, calls, timer):
+def test_a_token_endpoint_that_asks_to_wait_is_not_asked_meanwhile(bank, make, calls, timer):
     bank.post(AUTH_URL, status=429, headers={"Retry-After": "120"})
     for source in (make(), make()):
         with pytest.raises(BankRateLimited) as limited:
@@ -212,7 +216,7 @@ def test_a_token_endpoint_that_asks_to_wait_is_left_alone(bank, make, calls, tim
     assert make().token(calls=calls, seconds=5) == "at last"
 
 
-def test_a_bank_that_refuses_what_it_just_gave_is_not_asked_for_ever_more(bank, make, calls, timer):
+def test_a_new_token_that_the_bank_refuses_is_not_replaced_again(bank, make, calls, timer):
     hand_out(bank)
     source = make()
     first = source.token(calls=calls, seconds=5)
@@ -224,7 +228,7 @@ def test_a_bank_that_refuses_what_it_just_gave_is_not_asked_for_ever_more(bank, 
     assert source.token(calls=calls, seconds=5, refused=second) == "token-3"
 
 
-def test_what_a_token_call_was_answered_is_kept_without_its_secrets(bank, make, calls):
+def test_the_reply_to_a_token_call_is_kept_without_its_secrets(bank, make, calls):
     refusal = {"error": "unauthorized_client", "seen": SECRET}
     bank.post(AUTH_URL, status=400, json=refusal)
     with pytest.raises(BankRefusedUs):

@@ -1,4 +1,4 @@
-"""Whatever a bank sends: an outage never becomes a verdict, and nothing but BankError comes out of an adapter."""
+"""For anything that a bank may send: no outage becomes a verdict, and adapters raise nothing but BankError."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_the_dialect_confirmation_never_refuses_a_payment(status, sent, body):
 @calmly
 @given(st.sampled_from([401, 403, 429, 500, 502, 503, 504]), headers, st.binary(max_size=100))
 def test_an_outage_is_no_answer_in_either_dialect(status, sent, body):
-    # Without the bank's own code there is nothing but the HTTP status to go by.
+    # Without the bank's own code the HTTP status decides.
     for dialect in ("status", "confirmation"):
         assert isinstance(read(dialect, Reply(status, sent, b"<" + body)), BankError)
 

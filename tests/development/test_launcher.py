@@ -99,7 +99,7 @@ def test_the_banner_names_the_address_and_every_demo_sign_in():
 
 
 @pytest.mark.processes
-def test_a_follower_ends_with_the_one_it_follows():
+def test_a_process_ends_with_the_process_that_it_follows():
     leader = subprocess.Popen(["sleep", "60"])
     code = (
         f"import sys; sys.path.insert(0, {str(Path(lifeline.__file__).parent)!r});"
@@ -158,7 +158,7 @@ def test_one_process_that_ends_by_itself_ends_all_and_that_is_a_failure():
 
 
 @pytest.mark.processes
-def test_a_process_that_ignores_the_wish_is_killed():
+def test_a_process_that_ignores_sigterm_is_killed():
     deaf = "trap '' TERM; echo deaf; while true; do sleep 0.2; done"
     with small_launcher(deaf, kill_after=0.5) as process:
         assert process.stdout

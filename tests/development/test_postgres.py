@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL under what machines do to it: races, kills, leftovers."""
+"""The embedded PostgreSQL under races, kills and leftovers."""
 
 import contextlib
 import os
@@ -55,7 +55,7 @@ def folder_for_data() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def data_dir() -> Iterator[Path]:
-    """One for all tests that do not mind what it holds: making a cluster takes the most time."""
+    """One folder for all tests that do not depend on its content: making a cluster takes the most time."""
     with folder_for_data() as data_dir:
         yield data_dir
 
@@ -214,7 +214,7 @@ def test_acquiring_twice_gives_the_same_server(server):
     assert postmaster(server.data_dir) == first
 
 
-def test_the_last_one_out_stops_the_server(data_dir, server):
+def test_the_process_that_returns_the_last_lease_stops_the_server(data_dir, server):
     url = server.acquire()
     with holders(data_dir) as [other]:
         assert other.url() == url

@@ -16,7 +16,7 @@ from tests.support.databases import DatabaseMaker
 def processes(
     new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Processes]:
-    """Web, worker and sandbox, running."""
+    """Run web, worker and sandbox."""
     running = Processes(database_url=new_database(), folder=tmp_path_factory.mktemp("processes"))
     try:
         running.start()
@@ -27,7 +27,7 @@ def processes(
 
 @pytest.fixture(scope="session")
 def visitor(processes: Processes) -> Any:
-    """Signs somebody of the demo people in: `visitor("cajera")`."""
+    """Return what signs one of the demo people in: `visitor("cajera")`."""
     return lambda who: Visitor(processes.web_url, f"{who}@demo.test")
 
 

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 def wait_until(what: Callable[[], T], *, seconds: float, describe: str, every: float = 0.2) -> T:
-    """The first true answer of `what`; fails with `describe` when there is none in time."""
+    """Return the first true result of `what`; fail with `describe` where there is none in time."""
     until = time.monotonic() + seconds
     while True:
         answer = what()
@@ -41,7 +41,7 @@ def wait_until(what: Callable[[], T], *, seconds: float, describe: str, every: f
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """Return a port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -54,7 +54,7 @@ class Processes:
     def __init__(
         self, *, database_url: str, folder: Path, settings: Mapping[str, str] | None = None
     ) -> None:
-        """`settings` go before those that stand here."""
+        """`settings` replace those that stand here."""
         self.folder = folder
         self.web_port, self.bank_port = free_port(), free_port()
         self.web_url = f"http://127.0.0.1:{self.web_port}"
@@ -92,7 +92,7 @@ class Processes:
         }
 
     def start(self) -> None:
-        """Migrations, demo data, then everything, until the web says that it is ready."""
+        """Run migrations and demo data, then start everything; returns when the web is ready."""
         self.migrate()
         self.start_bank()
         self.add_demo_data()
@@ -117,7 +117,7 @@ class Processes:
         self._flask("db", "upgrade")
 
     def add_demo_data(self) -> None:
-        """Demo people and their payments, which are due at once."""
+        """Add the demo people and their payments, which are due at once."""
         self._flask("demo-data")
 
     def create_user(self, email: str, *, role: str) -> None:
@@ -129,15 +129,15 @@ class Processes:
         self._start(name, "flask", "worker")
 
     def stop_worker(self, name: str = "worker") -> int:
-        """As by an orderly stop (SIGTERM); returns its exit code."""
+        """Stop a worker in order (SIGTERM); returns its exit code."""
         return self._end(name, signal.SIGTERM)
 
     def kill_worker(self, name: str = "worker") -> None:
-        """As by `kill -9`: it gets no chance to put anything in order."""
+        """Kill a worker (SIGKILL): it can put nothing in order."""
         self._end(name, signal.SIGKILL)
 
     def kill_web_worker(self) -> int:
-        """As by `kill -9`: one of gunicorn's workers is gone at once; returns its number."""
+        """Kill one of gunicorn's workers (SIGKILL); returns its process id."""
         master = self._running["web"].pid
         children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
         victim = int(children[0])
@@ -154,21 +154,21 @@ class Processes:
         )
 
     def stop_bank(self) -> None:
-        """Nothing listens at the bank any more; what it saw until then is kept."""
+        """Stop the sandbox; the calls that it saw are kept."""
         self.bank.keep_calls()
         self._end("sandbox", signal.SIGTERM)
 
     @property
     def lease_seconds(self) -> float:
-        """After which a claim ends by itself."""
+        """Return the seconds after which a worker's lease ends by itself."""
         return float(self._environment["BANESCO_TIMEOUT"]) * 2 + 30
 
     def let_time_pass(self, seconds: float) -> None:
-        """Let time pass for payments, claims and calls, and at the bank.
+        """Let time pass for payments, leases and calls, and at the bank.
 
-        The claim of a question under way would end too early: see `wait_until_nobody_asks`.
+        The lease of a question under way would end too early: see `wait_until_nobody_asks`.
         """
-        # First, so that what is asked because of the rest comes later than this.
+        # At the bank first: what the rest sets off must reach the bank after that time.
         self.bank.let_time_pass(seconds)
         with self.database.begin() as connection:
             age_calls(connection, seconds)
@@ -203,7 +203,7 @@ class Processes:
         return self._running[name].poll() is None
 
     def log(self, name: str) -> str:
-        """What a process has printed."""
+        """Return what a process has printed."""
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
     def _flask(self, *command: str, typed: str = "") -> None:
@@ -249,7 +249,7 @@ class Processes:
 
 
 class Bank:
-    """The sandbox's admin desk, and what the bank saw over all its restarts."""
+    """The sandbox's admin endpoints, and the calls that it saw over all its restarts."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -258,7 +258,7 @@ class Bank:
         """When the clocks of all were set forward, and by how many seconds."""
 
     def fail(self, mode: str, *, prefix: str = "") -> None:
-        """Questions about references with this prefix (without one: all calls) fail, until `mend`."""
+        """Let questions about references with this prefix, or all calls, fail until `mend`."""
         struck = {"prefix": prefix, "calls": "transactions"} if prefix else {"calls": "all"}
         self._tell("failures", mode=mode, **struck)
 
@@ -275,15 +275,15 @@ class Bank:
         self.advance(seconds)
 
     def calls(self, key: str | None = None) -> list[dict[str, Any]]:
-        """Questions about payments, oldest first, as counted at the bank."""
+        """Return the questions about payments that reached the bank, oldest first."""
         return [call for call in self._kept + self._seen() if key in (None, call["key"])]
 
     def keep_calls(self) -> None:
-        """Call before the sandbox ends: its log ends with it."""
+        """Keep the calls; to be called before the sandbox ends, and its log with it."""
         self._kept += self._seen()
 
     def worst_window(self) -> int:
-        """The most questions about one payment within any 60 s."""
+        """Return the most questions about one payment within any 60 s."""
         arrivals: dict[str, list[float]] = {}
         for call in self.calls():
             passed = sum(seconds for moment, seconds in self._passed if moment <= call["arrived"])

@@ -299,7 +299,7 @@ def test_the_form_is_walked_through_in_the_order_of_the_screen(
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_suits_everybody(
+def test_every_page_passes_the_accessibility_checks(
     open_page: Opener,
     supervisor: Visitor,
     admin: Visitor,
@@ -357,7 +357,7 @@ def test_labels_are_bold_and_the_rows_of_a_choice_stand_close(
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_administrations_pages_suit_everybody(
+def test_the_administrations_pages_pass_the_accessibility_checks(
     open_page: Opener, admin: Visitor, size: str, scheme: str
 ) -> None:
     page = open_page(admin, size=size, color_scheme=scheme, reduced_motion="reduce")

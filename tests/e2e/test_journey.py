@@ -34,7 +34,7 @@ def waiting(processes: Processes, cashier: Visitor) -> Waiting:
     down = cashier.log(reference(100), full_name="María D'Angelo")
     assert cashier.status(down) == "En proceso"
     processes.start_bank()
-    # The bank knows none of its old tokens: this payment pays the second call that a new one costs.
+    # The restarted bank knows no old token: for this payment a second call is needed.
     cashier.sees(cashier.log(reference(100)), "Verificado")
     hanging = reference(100)
     processes.bank.fail("hang", prefix=hanging)
@@ -97,7 +97,7 @@ def test_a_wrong_amount_goes_to_the_supervisor_who_approves_it(
     assert number not in words(supervisor.get("/reviews").text)
 
 
-def test_nobody_decides_an_entry_of_ones_own(supervisor: Visitor) -> None:
+def test_nobody_decides_a_payment_that_they_logged(supervisor: Visitor) -> None:
     page = supervisor.log(reference(200))
     text = supervisor.sees(page, "Por revisar", seconds=20)
     assert "debe decidirlo otra persona" in text
@@ -112,7 +112,7 @@ def test_what_the_bank_rejected_is_rejected(cashier: Visitor) -> None:
     assert "Por qué" in text
 
 
-def test_a_word_that_nobody_knows_proves_nothing(cashier: Visitor, supervisor: Visitor) -> None:
+def test_an_unknown_status_word_proves_nothing(cashier: Visitor, supervisor: Visitor) -> None:
     page = cashier.log(reference(920))
     cashier.sees(page, "Desconocido", seconds=20)
     rejected = supervisor.review(page, "reject", "El paciente reconoció que no pagó")

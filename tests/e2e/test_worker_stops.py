@@ -23,7 +23,7 @@ TIMEOUT_SECONDS = 60
 def processes(
     new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Processes]:
-    """Worker and sandbox only, of this test alone: it stops them."""
+    """Worker and sandbox of this test alone, which stops them."""
     settings = {"BANESCO_TIMEOUT": str(TIMEOUT_SECONDS)}
     folder = tmp_path_factory.mktemp("worker")
     running = Processes(database_url=new_database(), folder=folder, settings=settings)
@@ -70,7 +70,7 @@ def test_a_worker_that_is_stopped_while_the_bank_hangs_ends_in_time_and_loses_no
 
 
 def standing(processes: Processes) -> tuple[str, bool]:
-    """The payment's status, and whether somebody holds the right to ask about it."""
+    """Return the payment's status, and whether a worker holds its lease."""
     query = text(
         "SELECT status::text, coalesce(checking_until > now(), false) FROM transactions"
         " WHERE reference = :reference"

@@ -16,17 +16,17 @@ _numbers = itertools.count(0)
 
 
 def reference(family: int) -> str:
-    """A reference of the sandbox's family that no other test used; its tail is the amount."""
+    """Return a reference of a family of the sandbox that no other test used; its tail is the amount."""
     return f"{family}{200_000 + next(_numbers):06d}"
 
 
 def amount_of(reference: str) -> str:
-    """The amount that the sandbox shows for a reference of nine digits, as a cashier types it."""
+    """Return the amount that the sandbox shows for a reference of nine digits, as a cashier types it."""
     return f"{int(reference[3:]) // 100},{int(reference[3:]) % 100:02d}"
 
 
 def words(source: str) -> str:
-    """What a person reads."""
+    """Return the text that a person reads."""
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", source)).split())
 
 
@@ -47,7 +47,7 @@ class Visitor:
         return self.session.get(f"{self.base}{path}", timeout=60, allow_redirects=False)
 
     def hidden(self, path: str) -> dict[str, str]:
-        """The hidden fields of a page's forms; the first of each name."""
+        """Return the hidden fields of a page's forms; of each name the first."""
         found: dict[str, str] = {}
         for tag in re.findall(r"<input\b[^>]*>", self.get(path).text):
             given = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
@@ -58,7 +58,7 @@ class Visitor:
     def send(
         self, path: str, data: dict[str, Any], *, form: str | None = None
     ) -> requests.Response:
-        """Fill in the form that stands on the page `form` (or on `path`) and send it to `path`."""
+        """Fill in the form of the page `form` (or of `path`) and send it to `path`."""
         return self.post(path, {**self.hidden(form or path), **data})
 
     def post(self, path: str, data: dict[str, Any]) -> requests.Response:
@@ -66,7 +66,7 @@ class Visitor:
         return self.session.post(f"{self.base}{path}", data=data, timeout=60, allow_redirects=False)
 
     def payment(self, reference: str, **changes: str) -> dict[str, str]:
-        """What is typed for a payment that fits what the bank shows."""
+        """Return what is typed for a payment that fits what the bank shows."""
         return {
             "bank": "MOBILE_TRANSFER",
             "reference": reference,
@@ -90,7 +90,7 @@ class Visitor:
         return self.send(f"{path}/review", {"decision": decision, "reason": reason}, form=path)
 
     def status(self, path: str) -> str:
-        """The status in words, as the payment's page shows it."""
+        """Return the status in words, as the payment's page shows it."""
         answer = self.get(path)
         assert answer.status_code == 200, answer.status_code
         heading = re.search(r'id="status-heading".*?</span>(.*?)</h2>', answer.text, re.DOTALL)

@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL, make_url
 
 
 def closed_port() -> int:
-    """A loopback port on which nobody listens."""
+    """Return a loopback port on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

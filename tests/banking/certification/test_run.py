@@ -1,4 +1,4 @@
-"""One question after the other: the clinic's own limit, and what the dialects' answers are worth."""
+"""A certification run: it keeps the clinic's own limit, and judges the answers of both dialects."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DEBIT = Movement(identity="2", state=MovementState.SETTLED, word="DB", is_credit
 
 @dataclass
 class Limit:
-    """Our own limit: two calls about one reference, until somebody sleeps."""
+    """A limit of two calls about one reference, which ends when the run sleeps."""
 
     kept: NotedCalls = field(default_factory=NotedCalls)
     slept: list[float] = field(default_factory=list)

@@ -86,7 +86,7 @@ def test_every_call_at_the_bank_is_logged_and_no_secret_with_it(customer: Custom
     assert customer.admin("GET", "calls?limit=x").status_code == 400
 
 
-def test_calls_that_reach_no_counter_are_logged_too(
+def test_calls_that_reach_no_endpoint_are_logged_too(
     customer: Customer, sandbox: SandboxServer
 ) -> None:
     requests.get(f"{sandbox.base_url}/nowhere", timeout=30)

@@ -45,7 +45,7 @@ def test_hanging_calls_hold_up_no_other_and_end_when_the_bank_recovers() -> None
         assert customer.token().status_code == 200
 
 
-def test_leaving_the_context_lets_go_of_hanging_calls() -> None:
+def test_leaving_the_context_ends_hanging_calls() -> None:
     with ThreadPoolExecutor(1) as pool:
         with SandboxServer() as server:
             hanging = pool.submit(Customer(server).ask, "900124000")
@@ -55,7 +55,7 @@ def test_leaving_the_context_lets_go_of_hanging_calls() -> None:
         requests.get(server.base_url, timeout=1)
 
 
-def test_closed_pauses_make_nobody_wait() -> None:
+def test_nothing_waits_once_the_pauses_are_closed() -> None:
     pauses = Pauses()
     pauses.close()
     assert pauses.wait(60)

@@ -36,7 +36,7 @@ def test_right_credentials_get_a_bearer_token_for_five_minutes(customer: Custome
         ({"grant_type": "password", "username": "sandbox-client"}, 401, "invalid_grant"),
     ],
 )
-def test_a_refusal_speaks_the_words_of_the_standard(
+def test_a_refusal_is_worded_as_rfc_6749_has_it(
     customer: Customer, form: dict[str, str], status: int, error: str
 ) -> None:
     answer = customer.token(**form)
@@ -94,7 +94,9 @@ def test_the_admin_ends_all_tokens_and_sets_their_lifetime(customer: Customer) -
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"Authorization": "x"}])
-def test_without_a_good_token_nothing_is_told(customer: Customer, headers: dict[str, str]) -> None:
+def test_without_a_valid_token_nothing_is_answered(
+    customer: Customer, headers: dict[str, str]
+) -> None:
     answer = customer.ask("100124000", headers)
     assert (answer.status_code, answer.json()) == (401, {"error": "invalid_token"})
 
