@@ -147,13 +147,6 @@ def test_what_was_approved_before_it_appeared_is_not_paid_again_when_it_does(cas
     assert other_money.status is Status.COMPLETED
 
 
-def test_reopening_frees_what_a_person_had_approved(cast: Cast):
-    approved = approve(cast, gave_up(cast, "124124"))
-    service.reopen(actor=cast.admin.actor, row_id=approved.id, reason="Se aprobó por error")
-    later = bank_says(claimed(cast, "456124124"), credit("000456124124"))
-    assert later.status is Status.COMPLETED
-
-
 def test_a_movement_that_the_bank_does_not_show_cannot_be_chosen(cast: Cast):
     doubtful = bank_says(claimed(cast, "456124124", "125.00"), credit("000456124124"))
     with pytest.raises(StaleVersion) as refused:

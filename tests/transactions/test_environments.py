@@ -152,7 +152,7 @@ def test_a_trial_movement_never_blocks_a_real_one(
     verified = payments.reread(real)
     assert verified.status is Status.COMPLETED
     assert verified.matched_movement == payments.reread(trial).matched_movement == identity
-    assert allocation.payers(verified, identity) == []
+    assert allocation.payments_settled_by(verified, identity) == []
 
 
 def test_within_one_environment_a_movement_still_pays_once(app: Flask, cast: Cast):

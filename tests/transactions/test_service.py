@@ -21,7 +21,7 @@ from webapp.kernel import clock
 from webapp.kernel.database import db
 from webapp.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from webapp.kernel.permissions import Actor
-from webapp.transactions import allocation, bank_answers, queries, service
+from webapp.transactions import bank_answers, queries, service
 from webapp.transactions.declaration import details_of
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction, TransactionEvent
@@ -397,16 +397,6 @@ class TestDeciding:
         assert refused.value.code == "movement_used"
         assert payer.transaction_id in str(refused.value.sentence)
 
-    def test_a_deleted_payment_gives_its_movement_up_to_an_approved_one(self, cast: Cast):
-        first = payments.logged(cast.cashier)
-        bank_says(first, movement(first))
-        service.delete(actor=cast.supervisor.actor, row_id=first.id, reason="Mal cargado")
-        second = payments.logged(cast.cashier, reference=first.reference)
-        bank_says(second, movement(second))
-        approved = decide(cast.supervisor, second)
-        assert approved.matched_movement == movement(first).identity
-        assert allocation.payers(approved, movement(first).identity) == []
-
     def test_two_that_show_one_movement_are_never_both_approved(self, app: Flask, cast: Cast):
         pair = [payments.logged(cast.cashier) for _ in range(2)]
         for payment in pair:
@@ -430,7 +420,8 @@ class TestReopening:
         decide(cast.supervisor, payment, verdict)
         opened = service.reopen(actor=cast.admin.actor, row_id=payment.id, reason="Reclamo")
         assert opened.status is Status.TO_REVIEW
-        assert opened.matched_movement is None
+        paid_by = movement(payment).identity if verdict is Verdict.APPROVE else None
+        assert opened.matched_movement == paid_by
         last = events(payment)[-1]
         assert (last.reason, last.metadata_["cause"]) == ("Reclamo", "reopening")
         assert decide(cast.other_supervisor, payment).status is Status.COMPLETED

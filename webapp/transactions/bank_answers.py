@@ -14,7 +14,7 @@ from webapp.kernel import clock
 from webapp.kernel.database import db
 from webapp.kernel.permissions import SYSTEM
 from webapp.transactions import allocation, matching, movements, queries, rules
-from webapp.transactions.lifecycle import DECIDABLE, Cause, Status, allows
+from webapp.transactions.lifecycle import DECIDABLE, FINAL, Cause, Status, allows
 from webapp.transactions.matching import Decision, ReasonCode
 from webapp.transactions.models import Transaction
 from webapp.transactions.status_changes import move
@@ -88,11 +88,16 @@ def _follow(transaction: Transaction, decision: Decision, give_up_after: timedel
     """Move where the decision leads, if the lifecycle allows it."""
     if decision.status is Status.IN_PROGRESS and _gave_up(transaction, decision, give_up_after):
         return
-    if not allows(Cause.BANK_ANSWER, transaction.status, decision.status):
+    status = decision.status
+    if transaction.holds_movement and status in FINAL:
+        status = (
+            Status.TO_REVIEW
+        )  # it was decided once and reopened: only a person decides it again
+    if not allows(Cause.BANK_ANSWER, transaction.status, status):
         return
-    if decision.status is Status.COMPLETED and decision.movement:
+    if status is Status.COMPLETED and decision.movement:
         allocation.take(transaction, decision.movement.identity)
-    move(transaction, decision.status, Cause.BANK_ANSWER, SYSTEM, None, reasons=decision.reasons)
+    move(transaction, status, Cause.BANK_ANSWER, SYSTEM, None, reasons=decision.reasons)
 
 
 def _gave_up(transaction: Transaction, decision: Decision, give_up_after: timedelta) -> bool:

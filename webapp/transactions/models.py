@@ -176,6 +176,26 @@ class Transaction(Base):
         return self.status in FINAL
 
     @property
+    def has_ended(self) -> bool:
+        """Was it deleted or rejected, so that what paid it may be freed for another payment?"""
+        return self.deleted_at is not None or self.status is Status.CANCELED
+
+    @property
+    def holds_movement(self) -> bool:
+        """Was it ever paid by a movement that was not freed since?"""
+        return self.movement_tail is not None
+
+    @property
+    def kept_movements(self) -> list[dict[str, Any]]:
+        """What pays a payment that was reopened, as `movements.as_json` wrote it; empty for others."""
+        return list(self.metadata_.get("kept_movements", []))
+
+    @kept_movements.setter
+    def kept_movements(self, kept: list[dict[str, Any]]) -> None:
+        if kept != self.kept_movements:
+            self.metadata_ = {**self.metadata_, "kept_movements": kept}
+
+    @property
     def edited_by(self) -> set[str]:
         """The ids of everybody who ever declared something of it, however many came after them."""
         return {*self.metadata_.get("edited_by", []), str(self.updated_by)}
@@ -195,6 +215,21 @@ class Transaction(Base):
         together = self.key_makers | {str(maker) for maker in makers}
         if together:
             self.metadata_ = {**self.metadata_, "key_makers": sorted(together)}
+
+    @property
+    def declared_by(self) -> set[str]:
+        """The ids of everybody who counts as having logged or corrected it, makers of keys included."""
+        return {str(self.created_by), *self.edited_by, *self.key_makers}
+
+    @property
+    def reopened_by(self) -> set[str]:
+        """The ids of everybody who ever reopened it."""
+        return set(self.metadata_.get("reopened_by", []))
+
+    def remember_reopeners(self, eyes: Iterable[uuid.UUID]) -> None:
+        """Add the people who count as having reopened it to `reopened_by`."""
+        reopeners = self.reopened_by | {str(one) for one in eyes}
+        self.metadata_ = {**self.metadata_, "reopened_by": sorted(reopeners)}
 
     def as_claim(self) -> Claim:
         """What the bank is asked about."""

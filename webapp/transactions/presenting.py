@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from webapp.transactions import identifiers, matching, movements, wording
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.matching import ReasonCode
 from webapp.transactions.models import Transaction, TransactionEvent
+from webapp.transactions.settlement import Release
 
 ICONS = {
     Status.IN_PROGRESS: "clock",
@@ -200,18 +201,27 @@ def _entry(event: TransactionEvent) -> TimelineEntry:
         )
         for name, values in about.get("changes", {}).items()
     ]
+    if about.get("released_from"):
+        changes.append(
+            _("El movimiento pagaba antes: %(ids)s.", ids=", ".join(about["released_from"]))
+        )
     return TimelineEntry(
         title=_title(event),
         detail=detail,
         who=_who(event),
         at=event.created_at,
         changes=changes,
-        icon="trash-2"
-        if about.get("deleted")
-        else "pencil"
-        if changes
-        else ICONS[event.new_status],
+        icon=_icon(event),
     )
+
+
+def _icon(event: TransactionEvent) -> str:
+    about = event.metadata_
+    if about.get("deleted"):
+        return "trash-2"
+    if about.get("changes"):
+        return "pencil"
+    return "arrow-left-right" if about.get("released") else ICONS[event.new_status]
 
 
 def _title(event: TransactionEvent) -> str:
@@ -223,6 +233,8 @@ def _title(event: TransactionEvent) -> str:
         return _("Pago eliminado")
     if about.get("changes"):
         return _("Datos corregidos")
+    if about.get("released"):
+        return _released(about["released"])
     if about.get("decision") == "approve":
         return _("Aprobado por un supervisor")
     if about.get("decision") == "reject":
@@ -230,6 +242,25 @@ def _title(event: TransactionEvent) -> str:
     if about.get("cause") == "reopening":
         return _("Reabierto para revisión")
     return status
+
+
+def _released(freed: Mapping[str, Any]) -> str:
+    if freed.get("to"):
+        return _("Su movimiento del banco pasó al pago %(id)s", id=freed["to"])
+    return _("El movimiento del banco que lo pagaba quedó libre")
+
+
+def releases(foreseen: list[Release]) -> list[str]:
+    """What approving a payment would free from earlier ones, or why this person may not, in words."""
+    return [
+        one.why_not
+        or _(
+            "El pago %(id)s, que este movimiento ya pagó, fue eliminado o rechazado. Si usted aprueba "
+            "este, el movimiento pasa a pagarlo y queda en el historial de los dos.",
+            id=one.holder.transaction_id,
+        )
+        for one in foreseen
+    ]
 
 
 def _who(event: TransactionEvent) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, func, or_, select, text, tuple_
 from sqlalchemy.orm import joinedload
 
+from webapp.accounts.models import ApiKey
 from webapp.banking.gateway import BankType, TransactionType
 from webapp.kernel import clock
 from webapp.kernel.database import db
@@ -227,6 +228,40 @@ def locked(row_id: uuid.UUID) -> Transaction:
     if found is None:
         raise NotFound()
     return found
+
+
+def locked_holder(row_id: uuid.UUID) -> Transaction:
+    """The transaction, a deleted one too, locked until the end of the unit of work."""
+    return db.session.scalars(
+        select(Transaction)
+        .where(Transaction.id == row_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def ended_by(row_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, set[uuid.UUID]]:
+    """The ids of everybody who counts as having deleted or rejected each of these transactions, by its id.
+
+    Who made the key with which that was done counts as well.
+    """
+    about = TransactionEvent.metadata_
+    ending = or_(about["deleted"].as_boolean(), about["decision"].as_string() == "reject")
+    found: dict[uuid.UUID, set[uuid.UUID]] = {row_id: set() for row_id in row_ids}
+    rows = db.session.execute(
+        select(TransactionEvent.transaction_id, TransactionEvent.actor_id, ApiKey.makers)
+        .outerjoin(ApiKey, ApiKey.id == TransactionEvent.key_id)
+        .where(TransactionEvent.transaction_id.in_(row_ids), ending)
+    )
+    for row_id, actor_id, makers in rows:
+        found[row_id] |= {one for one in (actor_id, *(makers or ())) if one is not None}
+    return found
+
+
+def named(transaction_ids: Collection[str]) -> list[Transaction]:
+    """The transactions with these transaction_ids, deleted ones too."""
+    query = select(Transaction).where(Transaction.transaction_id.in_(transaction_ids))
+    return list(db.session.scalars(query.order_by(Transaction.created_at)))
 
 
 def events_of(row_id: uuid.UUID) -> list[TransactionEvent]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import uuid
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from webapp.kernel import clock
@@ -80,8 +82,7 @@ def why_not_decide(actor: Actor, transaction: Transaction) -> str | None:
         return _("Usted registró este pago: debe decidirlo otra persona.")
     if str(actor.id) in transaction.edited_by:
         return _("Usted corrigió este pago: debe decidirlo otra persona.")
-    declared_by = {str(transaction.created_by), *transaction.edited_by, *transaction.key_makers}
-    if {str(maker) for maker in actor.key_makers} & declared_by:
+    if {str(maker) for maker in actor.key_makers} & transaction.declared_by:
         return _(
             "Quien creó esta llave registró o corrigió este pago: debe decidirlo otra persona."
         )
@@ -89,6 +90,8 @@ def why_not_decide(actor: Actor, transaction: Transaction) -> str | None:
         return _(
             "Este pago se registró o corrigió con una llave que usted creó: debe decidirlo otra persona."
         )
+    if {str(one) for one in actor.eyes} & transaction.reopened_by:
+        return _("Usted reabrió este pago: debe decidirlo otra persona.")
     return None
 
 
@@ -99,11 +102,42 @@ def require_may_decide(actor: Actor, transaction: Transaction) -> None:
         raise Forbidden(why_not, code="own_transaction")
 
 
+def why_not_release(
+    actor: Actor, holder: Transaction, ended_by: Collection[uuid.UUID]
+) -> str | None:
+    """Why this person may not free the movement of a payment that ended, in words; None where they may.
+
+    `ended_by` are the ids of the people who count as having deleted or rejected the holder.
+    """
+    if actor.eyes & set(ended_by):
+        return _(
+            "Usted eliminó o rechazó el pago %(id)s, que este movimiento ya pagó: debe aprobarlo "
+            "otra persona.",
+            id=holder.transaction_id,
+        )
+    if {str(one) for one in actor.eyes} & holder.declared_by:
+        return _(
+            "Usted registró o corrigió el pago %(id)s, que este movimiento ya pagó: debe aprobarlo "
+            "otra persona.",
+            id=holder.transaction_id,
+        )
+    return None
+
+
+def require_may_release(actor: Actor, holder: Transaction, ended_by: Collection[uuid.UUID]) -> None:
+    """Freeing a movement takes a second person. Raises Forbidden."""
+    why_not = why_not_release(actor, holder, ended_by)
+    if why_not:
+        raise Forbidden(why_not, code="release_needs_another")
+
+
 __all__ = [
     "DECIDABLE",
     "may_correct",
     "next_check",
     "require_may_correct",
     "require_may_decide",
+    "require_may_release",
     "why_not_decide",
+    "why_not_release",
 ]

@@ -17,11 +17,12 @@ from webapp.kernel.errors import Conflict
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.metrics import TRANSACTION_COUNT
 from webapp.kernel.permissions import Actor, Permission
-from webapp.transactions import allocation, identifiers, queries, rules
+from webapp.transactions import allocation, identifiers, queries, rules, settlement
 from webapp.transactions import declaration as declaring
 from webapp.transactions.declaration import COLUMNS, NOT_ASKED, Details, details_of
 from webapp.transactions.lifecycle import Cause, Status, allows
 from webapp.transactions.models import Transaction
+from webapp.transactions.settlement import MovementUsed
 from webapp.transactions.status_changes import event, move, required_reason
 
 
@@ -241,7 +242,7 @@ def delete(
 ) -> Transaction:
     """Take a payment out of the lists, for a reason; its reference is free again, its trail stays.
 
-    A movement of the bank that it used stays used. Raises Forbidden, Invalid without a reason,
+    A movement of the bank that paid it stays with it (see `settlement`). Raises Forbidden, Invalid without a reason,
     StaleVersion.
     """
     actor.require(Permission.TRANSACTION_DELETE)
@@ -271,8 +272,8 @@ def decide(
 
     `movement` says by its identity which of several shown movements it is; without it, it is the one
     that the bank shows. Raises Forbidden (permission, or one's own entry), Invalid without a reason,
-    StaleVersion (with a `version` other than the row's), Conflict where it is decided already or its
-    movement pays another payment.
+    StaleVersion (with a `version` other than the row's), Conflict where it is decided already,
+    MovementUsed or Forbidden where its movement paid another payment (see `settlement`).
     """
     actor.require(Permission.TRANSACTION_REVIEW)
     reason = required_reason(reason)
@@ -290,15 +291,14 @@ def decide(
             raise StaleVersion(
                 _("El banco ya no muestra ese movimiento. Mire cómo quedó y decida de nuevo.")
             )
-        _take_movement(transaction, transaction.shown_movement)
-        about["movement"] = transaction.matched_movement
+        about = settlement.settle(transaction, actor=actor, reason=reason)
     new_status = Status.COMPLETED if verdict is Verdict.APPROVE else Status.CANCELED
     move(transaction, new_status, Cause.DECISION, actor, reason, decision=verdict.value, **about)
     try:
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
-        raise Conflict(_movement_taken(None), code="movement_used") from None
+        raise MovementUsed(None) from None
     return queries.by_id(row_id)
 
 
@@ -316,35 +316,18 @@ def _not_decidable(transaction: Transaction) -> str:
     )
 
 
-def _take_movement(transaction: Transaction, identity: str | None) -> None:
-    """Let this movement pay the payment; a deleted or rejected one gives it up."""
-    if identity is not None:
-        for holder in allocation.payers(transaction, identity):
-            if holder.deleted_at is None and holder.status is Status.COMPLETED:
-                raise Conflict(_movement_taken(holder), code="movement_used")
-            allocation.give_up(holder)
-        db.session.flush()
-    allocation.take(transaction, identity)
-
-
-def _movement_taken(holder: Transaction | None) -> str:
-    return _(
-        "No se puede aprobar: el movimiento del banco ya paga otro registro (%(holder)s).",
-        holder=holder.transaction_id if holder else "—",
-    )
-
-
 def reopen(*, actor: Actor, row_id: uuid.UUID, reason: str) -> Transaction:
-    """An administrator puts a decided payment back before the supervisors, for a reason.
+    """Put a decided payment back before the supervisors, for a reason; its movement stays with it.
 
-    Its movement is free until it is decided again. Raises Forbidden, Invalid, Conflict.
+    Raises Forbidden without `admin:access`, Invalid without a reason, Conflict for a payment that is not decided.
     """
     actor.require(Permission.ADMIN_ACCESS)
     reason = required_reason(reason)
     transaction = queries.locked(row_id)
     if not allows(Cause.REOPENING, transaction.status, Status.TO_REVIEW):
         raise Conflict(_("Este pago no está cerrado: no hace falta reabrirlo."))
-    allocation.give_up(transaction)
+    allocation.keep_movement(transaction)
+    transaction.remember_reopeners(actor.eyes)
     move(transaction, Status.TO_REVIEW, Cause.REOPENING, actor, reason)
     db.session.commit()
     return queries.by_id(row_id)

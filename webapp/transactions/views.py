@@ -26,7 +26,16 @@ from webapp.kernel.database import db
 from webapp.kernel.errors import Conflict, Invalid
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.permissions import Permission
-from webapp.transactions import asking, checking, presenting, queries, rules, service, wording
+from webapp.transactions import (
+    asking,
+    checking,
+    presenting,
+    queries,
+    rules,
+    service,
+    settlement,
+    wording,
+)
 from webapp.transactions.checking import CheckOutcome, CheckResult
 from webapp.transactions.forms import FilterForm, PaymentForm, ReasonForm, declared
 from webapp.transactions.lifecycle import CHECKABLE, DECIDABLE, Status
@@ -156,6 +165,8 @@ def show_page(
     who = actor()
     why_not = rules.why_not_decide(who, transaction)
     decidable = transaction.status in DECIDABLE and who.may(Permission.TRANSACTION_REVIEW)
+    can_decide = decidable and why_not is None
+    foreseen = settlement.foreseen(transaction, actor=who) if can_decide else []
     decision_form = decision_form or ReasonForm(formdata=None)
     decision_form.speak_of(transaction.version, presenting.choices(transaction))
     response = page_or_part(
@@ -169,7 +180,9 @@ def show_page(
         check=_check_state(transaction, result),
         can_edit=rules.may_correct(who, transaction),
         can_delete=who.may(Permission.TRANSACTION_DELETE),
-        can_decide=decidable and why_not is None,
+        can_decide=can_decide,
+        can_approve=not any(release.why_not for release in foreseen),
+        releases=presenting.releases(foreseen),
         why_not_decide=why_not if decidable else None,
         decision_form=decision_form,
         delete_form=delete_form or ReasonForm(formdata=None, version=transaction.version),

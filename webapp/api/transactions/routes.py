@@ -196,7 +196,10 @@ def events(transaction_id: str) -> ResponseReturnValue:
     body=schemas.ReviewDecision,
     idempotent=True,
     versioned=True,
-    codes={403: ("forbidden", "own_transaction"), 409: ("not_decidable", "movement_used")},
+    codes={
+        403: ("forbidden", "own_transaction", "release_needs_another"),
+        409: ("not_decidable", "movement_used"),
+    },
     answers={200: schemas.TransactionOut},
 )
 def review(transaction_id: str) -> ResponseReturnValue:
