@@ -14,11 +14,11 @@ from webapp.kernel.errors import Conflict, DomainError, Forbidden, Invalid
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.permissions import Permission
 from webapp.transactions import presenting, queries, rules, service
-from webapp.transactions.forms import ReasonForm
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
+from webapp.transactions.payment_page import show_page, url_of
+from webapp.transactions.reason_form import ReasonForm
 from webapp.transactions.service import Verdict
-from webapp.transactions.views import show_page, url_of
 from webapp.web.guard import actor, requires
 from webapp.web.htmx import is_part_asked_for, page_or_part
 

@@ -243,24 +243,6 @@ def declared(transaction: Transaction) -> Mapping[str, Any]:
     return {**shown, "transaction_id": transaction.transaction_id, "version": transaction.version}
 
 
-class ReasonForm(FlaskForm):
-    """A decision or a deletion, with its mandatory reason."""
-
-    decision = HiddenField()
-    reason = TextAreaField(
-        _l("Motivo"), description=_l("Queda en el historial, con su nombre y la hora")
-    )
-    version = IntegerField(validators=[Optional()], widget=HiddenInput())
-    movement = RadioField(
-        _l("¿Cuál es el movimiento de este pago?"), choices=[], validate_choice=False
-    )
-
-    def speak_of(self, version: int, movements: list[tuple[str, str]]) -> None:
-        """Stand on a payment's page: what is decided is decided about this version of it."""
-        self.version.raw_data, self.version.data = None, version
-        self.movement.choices = list(movements)
-
-
 class FilterForm(Form):
     """The list's filter as it stands in the address; what makes no sense is said, not ignored."""
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any
 from urllib.parse import urlencode
 
 from flask import (
@@ -17,30 +15,18 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from webapp.banking import presenting as bank_presenting
-from webapp.banking import queries as bank_queries
 from webapp.banking.in_force import bank
-from webapp.banking.presenting import ShownCall
-from webapp.kernel import clock
 from webapp.kernel.database import db
 from webapp.kernel.errors import Conflict, Invalid
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.permissions import Permission
-from webapp.transactions import (
-    asking,
-    checking,
-    presenting,
-    queries,
-    rules,
-    service,
-    settlement,
-    wording,
-)
-from webapp.transactions.checking import CheckOutcome, CheckResult
-from webapp.transactions.forms import FilterForm, PaymentForm, ReasonForm, declared
-from webapp.transactions.lifecycle import CHECKABLE, DECIDABLE, Status
+from webapp.transactions import asking, check_panel, queries, rules, service
+from webapp.transactions.forms import FilterForm, PaymentForm, declared
+from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
+from webapp.transactions.payment_page import show_page, url_of
 from webapp.transactions.queries import Filter
+from webapp.transactions.reason_form import ReasonForm
 from webapp.transactions.service import ReferenceTaken, StaleVersion, TransactionIdTaken
 from webapp.web.extensions import app_context
 from webapp.web.guard import actor, form_is_stale, requires
@@ -153,117 +139,6 @@ def show(transaction_id: str) -> ResponseReturnValue:
     return show_page(queries.find(transaction_id))
 
 
-def show_page(
-    transaction: Transaction,
-    *,
-    status: int = 200,
-    decision_form: ReasonForm | None = None,
-    delete_form: ReasonForm | None = None,
-    result: CheckResult | None = None,
-) -> ResponseReturnValue:
-    """The payment's page, or its live part for HTMX, with the forms as they were sent."""
-    who = actor()
-    why_not = rules.why_not_decide(who, transaction)
-    decidable = transaction.status in DECIDABLE and who.may(Permission.TRANSACTION_REVIEW)
-    can_decide = decidable and why_not is None
-    foreseen = settlement.foreseen(transaction, actor=who) if can_decide else []
-    decision_form = decision_form or ReasonForm(formdata=None)
-    decision_form.speak_of(transaction.version, presenting.choices(transaction))
-    response = page_or_part(
-        "transactions/show.html",
-        "transactions/_live.html",
-        transaction=transaction,
-        comparison=presenting.comparison(transaction),
-        reasons=presenting.reasons(transaction),
-        shown_movements=presenting.shown_movements(transaction),
-        timeline=presenting.timeline(queries.events_of(transaction.id)),
-        check=_check_state(transaction, result),
-        can_edit=rules.may_correct(who, transaction),
-        can_delete=who.may(Permission.TRANSACTION_DELETE),
-        can_decide=can_decide,
-        can_approve=not any(release.why_not for release in foreseen),
-        releases=presenting.releases(foreseen),
-        why_not_decide=why_not if decidable else None,
-        decision_form=decision_form,
-        delete_form=delete_form or ReasonForm(formdata=None, version=transaction.version),
-        edit_url=url_of(transaction, "edit"),
-        delete_url=url_of(transaction, "delete"),
-        review_url=url_for("reviews.decide", transaction_id=transaction.transaction_id),
-        polling=transaction.status is Status.IN_PROGRESS,
-        bank_calls=_bank_calls(transaction),
-        silence=None if result or transaction.is_final else _silence(transaction),
-    )
-    response.status_code = status
-    return response
-
-
-def _silence(transaction: Transaction) -> tuple[datetime, str] | None:
-    """When the last question about this payment came to nothing, and whose fault that was."""
-    last = bank_queries.last_silence(transaction.id)
-    return (last[1], str(wording.SILENCES[last[0]])) if last else None
-
-
-def _bank_calls(transaction: Transaction) -> list[ShownCall] | None:
-    """The evidence, for those who decide and those who administer; None for everybody else."""
-    who = actor()
-    if not (who.may(Permission.TRANSACTION_REVIEW) or who.may(Permission.ADMIN_ACCESS)):
-        return None
-    return [bank_presenting.shown(call) for call in bank_queries.of_payment(transaction.id)]
-
-
-def url_of(transaction: Transaction, action: str = "show") -> str:
-    """The address of a payment, or of something that can be done with it."""
-    return url_for(f"transactions.{action}", transaction_id=transaction.transaction_id)
-
-
-def _check_state(transaction: Transaction, result: CheckResult | None) -> dict[str, Any] | None:
-    foreign = transaction.bank_environment != bank().policy.environment
-    if foreign or transaction.status not in CHECKABLE:
-        return None
-    wait = checking.waiting_seconds(transaction, bank=bank())
-    now = clock.now()
-    busy = transaction.checking_until is not None and transaction.checking_until > now
-    return {
-        "url": url_of(transaction, "check"),
-        "allowed": wait == 0 and not busy and not _missing(transaction),
-        "wait_seconds": wait,
-        "incomplete": bool(_missing(transaction)),
-        "sentence": _check_sentence(transaction, result, wait=wait, busy=busy),
-    }
-
-
-def _check_sentence(
-    transaction: Transaction, result: CheckResult | None, *, wait: int, busy: bool
-) -> str:
-    missing = _missing(transaction)
-    if missing:
-        return wording.incomplete(missing)
-    if busy:
-        return _("Consultando a Banesco en este momento…")
-    if result and result.outcome is CheckOutcome.BANK_SILENT:
-        return str(wording.SILENCES[result.silence])
-    if wait:
-        return _("Próxima consulta en %(seconds)s s.", seconds=wait)
-    if transaction.next_check_at and transaction.status is Status.IN_PROGRESS:
-        seconds = max(int((transaction.next_check_at - clock.now()).total_seconds()), 0)
-        if seconds:
-            return _("El sistema vuelve a consultar solo en %(time)s.", time=_duration(seconds))
-        return _("El sistema lo va a consultar en seguida.")
-    return _("Puede consultar a Banesco ahora.")
-
-
-def _missing(transaction: Transaction) -> tuple[str, ...]:
-    """What the bank would need to be asked about this payment, and is not declared."""
-    needs = bank().gateway.requirements(transaction.bank, transaction.payer_bank)
-    return needs.missing(transaction.as_claim())
-
-
-def _duration(seconds: int) -> str:
-    if seconds < 120:
-        return _("%(count)s s", count=seconds)
-    return _("%(count)s min", count=seconds // 60)
-
-
 @bp.post("/<transaction_id>/check")
 @requires(Permission.TRANSACTION_READ)
 def check(transaction_id: str) -> ResponseReturnValue:
@@ -273,18 +148,8 @@ def check(transaction_id: str) -> ResponseReturnValue:
     transaction = queries.by_id(transaction.id)
     if is_part_asked_for():
         return show_page(transaction, result=result)
-    flash(_check_message(transaction, result), "info")
+    flash(check_panel.outcome(transaction, result, bank=bank()), "info")
     return redirect(url_of(transaction), code=303)
-
-
-def _check_message(transaction: Transaction, result: CheckResult) -> str:
-    if result.outcome is CheckOutcome.ANSWERED:
-        return " ".join(presenting.reasons(transaction)) or _("Banesco respondió.")
-    if result.outcome is CheckOutcome.NOT_CHECKABLE:
-        return _("Este pago ya está cerrado: no hace falta consultarlo.")
-    busy = result.outcome is CheckOutcome.BUSY
-    wait = checking.waiting_seconds(transaction, bank=bank())
-    return _check_sentence(transaction, result, wait=wait, busy=busy)
 
 
 @bp.route("/<transaction_id>/edit", methods=["GET", "POST"])

@@ -1,0 +1,101 @@
+"""The page of one payment, for every feature that shows it: what was declared, what the bank shows, what may be done."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import url_for
+from flask.typing import ResponseReturnValue
+
+from webapp.banking import presenting as bank_presenting
+from webapp.banking import queries as bank_queries
+from webapp.banking.in_force import bank
+from webapp.banking.presenting import ShownCall
+from webapp.kernel.permissions import Actor, Permission
+from webapp.transactions import check_panel, presenting, queries, rules, settlement, wording
+from webapp.transactions.checking import CheckResult
+from webapp.transactions.lifecycle import DECIDABLE, Status
+from webapp.transactions.models import Transaction
+from webapp.transactions.reason_form import ReasonForm
+from webapp.web.guard import actor
+from webapp.web.htmx import page_or_part
+
+
+def url_of(transaction: Transaction, action: str = "show") -> str:
+    """Return the address of a payment, or of something that can be done with it."""
+    return url_for(f"transactions.{action}", transaction_id=transaction.transaction_id)
+
+
+def show_page(
+    transaction: Transaction,
+    *,
+    status: int = 200,
+    decision_form: ReasonForm | None = None,
+    delete_form: ReasonForm | None = None,
+    result: CheckResult | None = None,
+) -> ResponseReturnValue:
+    """Answer with the payment's page, or its live part for HTMX, with the forms as they were sent."""
+    who = actor()
+    response = page_or_part(
+        "transactions/show.html",
+        "transactions/_live.html",
+        transaction=transaction,
+        comparison=presenting.comparison(transaction),
+        reasons=presenting.reasons(transaction),
+        shown_movements=presenting.shown_movements(transaction),
+        timeline=presenting.timeline(queries.events_of(transaction.id)),
+        check=check_panel.panel(transaction, result, bank=bank()),
+        check_url=url_of(transaction, "check"),
+        polling=transaction.status is Status.IN_PROGRESS,
+        bank_calls=_bank_calls(transaction, who),
+        silence=None if result or transaction.is_final else _silence(transaction),
+        **_decision(transaction, who, decision_form),
+        **_record_actions(transaction, who, delete_form),
+    )
+    response.status_code = status
+    return response
+
+
+def _decision(transaction: Transaction, who: Actor, form: ReasonForm | None) -> dict[str, Any]:
+    """Say whether this person may decide the payment, or why not, and what that would free."""
+    why_not = rules.why_not_decide(who, transaction)
+    decidable = transaction.status in DECIDABLE and who.may(Permission.TRANSACTION_REVIEW)
+    can_decide = decidable and why_not is None
+    foreseen = settlement.foreseen(transaction, actor=who) if can_decide else []
+    form = form or ReasonForm(formdata=None)
+    form.bind_to(transaction.version, presenting.choices(transaction))
+    return {
+        "can_decide": can_decide,
+        "can_approve": not any(release.why_not for release in foreseen),
+        "releases": presenting.releases(foreseen),
+        "why_not_decide": why_not if decidable else None,
+        "decision_form": form,
+        "review_url": url_for("reviews.decide", transaction_id=transaction.transaction_id),
+    }
+
+
+def _record_actions(
+    transaction: Transaction, who: Actor, delete_form: ReasonForm | None
+) -> dict[str, Any]:
+    """Say whether this person may correct or delete the payment, and where."""
+    return {
+        "can_edit": rules.may_correct(who, transaction),
+        "can_delete": who.may(Permission.TRANSACTION_DELETE),
+        "delete_form": delete_form or ReasonForm(formdata=None, version=transaction.version),
+        "edit_url": url_of(transaction, "edit"),
+        "delete_url": url_of(transaction, "delete"),
+    }
+
+
+def _silence(transaction: Transaction) -> tuple[datetime, str] | None:
+    """Return when the last question about this payment came to nothing, and whose fault that was."""
+    last = bank_queries.last_silence(transaction.id)
+    return (last[1], str(wording.SILENCES[last[0]])) if last else None
+
+
+def _bank_calls(transaction: Transaction, who: Actor) -> list[ShownCall] | None:
+    """Return the evidence, for those who decide and those who administer; None for everybody else."""
+    if not (who.may(Permission.TRANSACTION_REVIEW) or who.may(Permission.ADMIN_ACCESS)):
+        return None
+    return [bank_presenting.shown(call) for call in bank_queries.of_payment(transaction.id)]

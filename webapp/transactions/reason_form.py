@@ -1,0 +1,28 @@
+"""The form of a decision, a deletion or a reopening: a reason, and the version of the payment that was read."""
+
+from __future__ import annotations
+
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, IntegerField, RadioField, TextAreaField
+from wtforms.validators import Optional
+from wtforms.widgets import HiddenInput
+
+from webapp.kernel.i18n import lazy_gettext as _l
+
+
+class ReasonForm(FlaskForm):
+    """A decision or a deletion, with its mandatory reason."""
+
+    decision = HiddenField()
+    reason = TextAreaField(
+        _l("Motivo"), description=_l("Queda en el historial, con su nombre y la hora")
+    )
+    version = IntegerField(validators=[Optional()], widget=HiddenInput())
+    movement = RadioField(
+        _l("¿Cuál es el movimiento de este pago?"), choices=[], validate_choice=False
+    )
+
+    def bind_to(self, version: int, movements: list[tuple[str, str]]) -> None:
+        """Attach the version and the candidate movements of the payment that is shown."""
+        self.version.raw_data, self.version.data = None, version
+        self.movement.choices = list(movements)
