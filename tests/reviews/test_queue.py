@@ -52,7 +52,8 @@ def decide(
     htmx: bool = False,
 ) -> Page:
     url = f"/transactions/{payment.transaction_id}/review{back}"
-    return browser.post(url, {"decision": decision, "reason": reason}, htmx=htmx)
+    sent = {"decision": decision, "reason": reason, "version": payments.reread(payment).version}
+    return browser.post(url, sent, htmx=htmx)
 
 
 def test_what_waits_is_listed_with_its_reasons_the_oldest_first(
@@ -203,6 +204,7 @@ def test_of_two_who_decide_at_once_one_decides(
     payment = doubtful(app, bank, cast.cashier)
     second = Browser(app).sign_in(cast.other_supervisor)
     start, answers = threading.Barrier(2), {}
+    version = payments.reread(payment).version
 
     def send(browser: Browser, decision: str) -> None:
         token = browser.get(QUEUE).inputs["csrf_token"]
@@ -210,7 +212,12 @@ def test_of_two_who_decide_at_once_one_decides(
         answers[decision] = browser._send(
             "post",
             f"/transactions/{payment.transaction_id}/review",
-            data={"csrf_token": token, "decision": decision, "reason": "Un motivo"},
+            data={
+                "csrf_token": token,
+                "decision": decision,
+                "reason": "Un motivo",
+                "version": version,
+            },
         ).status_code
 
     threads = [
@@ -243,7 +250,12 @@ def test_of_several_movements_the_supervisor_chooses_on_the_payments_page(
     page = supervisor.get(f"/transactions/{payment.transaction_id}")
     choices = {given["value"] for _, given in page.tags if given.get("name") == "movement"}
     assert choices == {"one", "two", ""}
-    sent = {"decision": "approve", "reason": "La segunda, por la hora", "movement": "two"}
+    sent = {
+        "decision": "approve",
+        "reason": "La segunda, por la hora",
+        "movement": "two",
+        "version": page.inputs["version"],
+    }
     supervisor.post(f"/transactions/{payment.transaction_id}/review", sent)
     approved = payments.reread(payment)
     assert (approved.status, approved.matched_movement) == (Status.COMPLETED, "two")
@@ -268,6 +280,31 @@ def test_nobody_decides_about_what_they_did_not_see(
     assert payments.reread(payment).status is Status.TO_REVIEW
     sent["version"] = refused.inputs["version"]
     supervisor.post(f"/transactions/{payment.transaction_id}/review{back}", sent)
+    assert payments.reread(payment).status is Status.COMPLETED
+
+
+@pytest.mark.parametrize("version", [None, "", "x", "0", "-1", "99999999999999999999"])
+@pytest.mark.parametrize("back", ["", "?back=queue"])
+def test_a_decision_that_does_not_say_what_was_seen_decides_nothing(
+    app: Flask,
+    cast: Cast,
+    bank: FakeGateway,
+    supervisor: Browser,
+    version: str | None,
+    back: str,
+):
+    payment = doubtful(app, bank, cast.cashier)
+    url = f"/transactions/{payment.transaction_id}/review{back}"
+    sent = {"decision": "approve", "reason": "Vi el estado de cuenta"}
+    refused = supervisor.post(url, sent if version is None else {**sent, "version": version})
+    assert refused.insist().status == 409
+    if version is None:
+        assert "no dice qué versión de este pago vio usted" in refused.text
+    assert "Vi el estado de cuenta" in refused.text
+    assert payments.reread(payment).status is Status.TO_REVIEW
+    assert len(queries.events_of(payment.id)) == 2
+    again = supervisor.post(url, {**sent, "version": refused.inputs["version"]})
+    assert again.status == 303
     assert payments.reread(payment).status is Status.COMPLETED
 
 

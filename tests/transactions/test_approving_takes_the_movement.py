@@ -20,7 +20,8 @@ from webapp.kernel.errors import Conflict
 from webapp.transactions import bank_answers, queries, service
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
-from webapp.transactions.service import StaleVersion, Verdict
+from webapp.transactions.service import Verdict
+from webapp.transactions.versions import StaleVersion
 
 pytestmark = pytest.mark.usefixtures("app")
 

@@ -225,6 +225,7 @@ def test_one_movement_never_pays_two_however_its_reference_is_spelled(
     refused = supervisor.post(
         f"/transactions/{second.transaction_id}/review",
         {"decision": "approve", "reason": "Lo vi en la cuenta"},
+        form=f"/transactions/{second.transaction_id}",
     )
     assert refused.status == 409
     assert first.transaction_id in refused.text

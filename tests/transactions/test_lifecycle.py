@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from itertools import product
 
 import pytest
 
+from webapp.kernel.config import PROJECT_ROOT
 from webapp.transactions.lifecycle import CHECKABLE, DECIDABLE, FINAL, Cause, Status, allows
 
 IN_PROGRESS, COMPLETED, CANCELED, UNKNOWN, TO_REVIEW = (
@@ -50,3 +52,16 @@ def test_what_is_final_is_neither_asked_about_nor_decided():
 @pytest.mark.parametrize("cause", [cause for cause in Cause if cause is not Cause.REOPENING])
 def test_nothing_but_reopening_leaves_a_final_status(cause):
     assert not any(allows(cause, old, new) for old in FINAL for new in Status)
+
+
+def test_only_one_module_writes_a_status_and_one_raises_a_version():
+    writers: dict[str, set[str]] = {"status": set(), "version": set()}
+    for path in sorted((PROJECT_ROOT / "webapp" / "transactions").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            if isinstance(node, ast.AugAssign):
+                targets = [node.target]
+            for target in targets:
+                if isinstance(target, ast.Attribute) and target.attr in writers:
+                    writers[target.attr].add(path.stem)
+    assert writers == {"status": {"status_changes"}, "version": {"versions"}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -15,7 +16,7 @@ from tests.support.counting import counted_statements
 from tests.support.pages import Browser, Page
 from tests.support.people import Cast
 from webapp.banking.gateway import BankRefusedUs, BankUnavailable, MovementState
-from webapp.transactions import checking, queries
+from webapp.transactions import bank_answers, checking, queries
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
 
@@ -106,7 +107,9 @@ def test_the_timeline_tells_what_happened_in_order(
     payment = payments.logged(cast.cashier)
     in_review(cashier, bank, payment)
     decided = supervisor.post(
-        url_of(payment, "/review"), {"decision": "approve", "reason": "Vi el estado de cuenta"}
+        url_of(payment, "/review"),
+        {"decision": "approve", "reason": "Vi el estado de cuenta"},
+        form=url_of(payment),
     )
     assert decided.status == 303
     said = cashier.get(url_of(payment)).text.split("Historial")[1]
@@ -286,6 +289,33 @@ def test_two_corrections_at_once_the_second_keeps_what_was_typed(
     )
     assert again.status == 303
     assert payments.reread(payment).customer_full_name == "Rosa Corregida"
+
+
+def test_a_conflict_names_field_by_field_what_changed_by_whom(
+    cast: Cast, cashier: Browser, supervisor: Browser, bank: FakeGateway
+):
+    payment = payments.logged(cast.cashier)
+    url = url_of(payment, "/edit")
+    open_form = cashier.get(url).inputs
+    edit(supervisor, payment, amount="1.300,00", full_name="Rosa E. Villegas")
+    settle()
+    edit(supervisor, payment, amount="1.500,00", full_name="Rosa Elena Villegas")
+    settle()
+    bank_answers.record_answer(
+        row_id=payment.id,
+        version=payments.reread(payment).version,
+        answer=answer(movement(payment, amount=Decimal("1.00"))),
+        give_up_after=timedelta(hours=72),
+    )
+    sent = {**open_form, "concept": "Lo mío", "transaction_type": "TRANSACTION"}
+    page = Page(cashier._send("post", url, data=sent)).insist()
+    assert page.status == 409
+    summary = page.text.split("Ver el pago como está ahora")[0]
+    by = f"({cast.supervisor.full_name}, "
+    assert f"Monto: Bs. 1.240,00 → Bs. 1.500,00 {by}" in summary
+    assert "Estado: En proceso → Por revisar (Sistema, " in summary
+    assert "Nombre y apellido:" not in summary  # it was changed back
+    assert "Lo mío" in page.source
 
 
 @pytest.mark.parametrize("version", ["x", "1e9", "99999999999999999999", "\x00", "-1"])

@@ -25,7 +25,8 @@ from webapp.transactions import bank_answers, queries, service
 from webapp.transactions.declaration import details_of
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction, TransactionEvent
-from webapp.transactions.service import ReferenceTaken, StaleVersion, TransactionIdTaken, Verdict
+from webapp.transactions.service import ReferenceTaken, TransactionIdTaken, Verdict
+from webapp.transactions.versions import StaleVersion
 
 pytestmark = pytest.mark.usefixtures("app")
 GIVE_UP = timedelta(hours=72)

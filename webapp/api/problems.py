@@ -42,13 +42,27 @@ class ProblemError(BaseModel):
     """Stable: docs/api-errors.md lists them."""
 
 
+class FieldChange(BaseModel):
+    """What became of one field of a payment since the version that was named."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    field: str
+    """With points between the levels: `customer.phone`; `status` as well."""
+    before: str | None
+    after: str | None
+    changed_by: str
+    """Who changed it last, by name."""
+    changed_at: Annotated[str, WithJsonSchema(formats.MOMENT)]
+
+
 class Problem(BaseModel):
     """Why a request was refused (RFC 9457). `code` is stable; `title` and `detail` are for people."""
 
     model_config = ConfigDict(
         extra="allow",
         use_attribute_docstrings=True,
-        json_schema_extra=formats.never_null("errors", "holder"),
+        json_schema_extra=formats.never_null("errors", "holder", "changes"),
     )
 
     type: str
@@ -62,3 +76,5 @@ class Problem(BaseModel):
     """What is wrong where, at most 50."""
     holder: Annotated[Holder | None, Field(exclude_if=_is_none)] = None
     """With `reference_taken`: the payment that has the reference."""
+    changes: Annotated[list[FieldChange] | None, Field(exclude_if=_is_none)] = None
+    """With `version_mismatch` of a payment: what changed since that version, where it is known field by field."""

@@ -93,11 +93,15 @@ def expected_version(current: int) -> int | None:
     """
     if "If-Match" not in request.headers:
         return None
-    named = request.if_match
-    if named.star_tag:
+    if request.if_match.star_tag:
         return None
-    # Weak ones too: proxies that compress make them so.
-    versions = {tag.partition("-")[0] for tag in named.as_set(include_weak=True) if tag}
-    if str(current) not in versions:
+    if str(current) not in named_versions():
         raise VersionMismatch()
     return current
+
+
+def named_versions() -> set[str]:
+    """Return the versions that If-Match names, as they stand in its tags."""
+    # Weak ones too: proxies that compress make them so.
+    tags = request.if_match.as_set(include_weak=True)
+    return {tag.partition("-")[0] for tag in tags if tag}

@@ -85,7 +85,7 @@ def decide(transaction_id: str) -> ResponseReturnValue:
             row_id=transaction.id,
             verdict=_verdict(form.decision.data),
             reason=form.reason.data or "",
-            version=form.version.data,
+            version=form.seen_version(),
             movement=form.movement.data or None,
         )
     except (Invalid, Conflict, Forbidden) as refusal:

@@ -18,6 +18,7 @@ from webapp.transactions.lifecycle import DECIDABLE, FINAL, Cause, Status, allow
 from webapp.transactions.matching import Decision, ReasonCode
 from webapp.transactions.models import Transaction
 from webapp.transactions.status_changes import move
+from webapp.transactions.versions import is_current, raise_version
 
 MOST_SHOWN = 50
 
@@ -59,7 +60,7 @@ def _record_answer(
     transaction = queries.locked(row_id)
     give_back(transaction, claimed_until)
     transaction.last_checked_at = clock.now()
-    if transaction.version != version:
+    if not is_current(transaction, version):
         transaction.next_check_at = None if transaction.is_final else clock.now()
         db.session.commit()
         return transaction
@@ -69,9 +70,9 @@ def _record_answer(
     before = _what_is_shown(transaction)
     _keep_shown(transaction, decision, answer)
     _follow(transaction, decision, give_up_after)
-    unmoved = transaction.version == version
+    unmoved = is_current(transaction, version)
     if unmoved and transaction.status in DECIDABLE and _what_is_shown(transaction) != before:
-        transaction.version += 1  # whoever decides must have seen this
+        raise_version(transaction)  # the person who decides must have seen this
     waiting = transaction.status is Status.IN_PROGRESS
     transaction.next_check_at = rules.next_check(transaction, quiet=quiet) if waiting else None
     db.session.commit()

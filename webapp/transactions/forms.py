@@ -227,6 +227,10 @@ class PaymentForm(FlaskForm):
             transaction_type=self.transaction_type.canonical,
         )
 
+    def bind_to(self, version: int) -> None:
+        """Attach the version of the payment that is corrected."""
+        self.version.raw_data, self.version.data = None, version
+
     def own_submission_key(self) -> str:
         """The key that the page carried, or a fresh one where it is not one of ours."""
         key = self.submission_key.data or ""

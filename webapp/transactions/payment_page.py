@@ -79,10 +79,12 @@ def _record_actions(
     transaction: Transaction, who: Actor, delete_form: ReasonForm | None
 ) -> dict[str, Any]:
     """Say whether this person may correct or delete the payment, and where."""
+    delete_form = delete_form or ReasonForm(formdata=None)
+    delete_form.bind_to(transaction.version)
     return {
         "can_edit": rules.may_correct(who, transaction),
         "can_delete": who.may(Permission.TRANSACTION_DELETE),
-        "delete_form": delete_form or ReasonForm(formdata=None, version=transaction.version),
+        "delete_form": delete_form,
         "edit_url": url_of(transaction, "edit"),
         "delete_url": url_of(transaction, "delete"),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from webapp.transactions.lifecycle import Status
 from webapp.transactions.matching import ReasonCode
 from webapp.transactions.models import Transaction, TransactionEvent
 from webapp.transactions.settlement import Release
+from webapp.transactions.versions import Change
 
 ICONS = {
     Status.IN_PROGRESS: "clock",
@@ -192,15 +193,7 @@ def _entry(event: TransactionEvent) -> TimelineEntry:
     detail = event.reason
     if about.get("reasons"):
         detail = " ".join(wording.in_words(item) for item in about["reasons"])
-    changes = [
-        _(
-            "%(field)s: %(before)s → %(after)s",
-            field=wording.FIELDS[name],
-            before=wording.field_value(name, values[0]),
-            after=wording.field_value(name, values[1]),
-        )
-        for name, values in about.get("changes", {}).items()
-    ]
+    changes = [_change(name, *values) for name, values in about.get("changes", {}).items()]
     if about.get("released_from"):
         changes.append(
             _("El movimiento pagaba antes: %(ids)s.", ids=", ".join(about["released_from"]))
@@ -208,10 +201,32 @@ def _entry(event: TransactionEvent) -> TimelineEntry:
     return TimelineEntry(
         title=_title(event),
         detail=detail,
-        who=_who(event),
+        who=who(event),
         at=event.created_at,
         changes=changes,
         icon=_icon(event),
+    )
+
+
+def changes(found: Iterable[Change]) -> list[str]:
+    """What became of each field since somebody read the payment, by whom and when, in words."""
+    return [
+        _(
+            "%(change)s (%(who)s, %(when)s)",
+            change=_change(one.field, one.before, one.after),
+            who=who(one.event),
+            when=formatting.moment(one.event.created_at),
+        )
+        for one in found
+    ]
+
+
+def _change(name: str, before: Any, after: Any) -> str:
+    return _(
+        "%(field)s: %(before)s → %(after)s",
+        field=_("Estado") if name == "status" else wording.FIELDS[name],
+        before=wording.field_value(name, before),
+        after=wording.field_value(name, after),
     )
 
 
@@ -263,7 +278,8 @@ def releases(foreseen: list[Release]) -> list[str]:
     ]
 
 
-def _who(event: TransactionEvent) -> str:
+def who(event: TransactionEvent) -> str:
+    """The name of the person who did it, or what acted in place of one."""
     if event.actor is not None and event.key is not None:
         return _("%(who)s, con la llave «%(key)s»", who=event.actor.full_name, key=event.key.name)
     if event.actor is not None:

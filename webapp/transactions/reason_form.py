@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, IntegerField, RadioField, TextAreaField
 from wtforms.validators import Optional
 from wtforms.widgets import HiddenInput
 
 from webapp.kernel.i18n import lazy_gettext as _l
+from webapp.transactions.versions import UNSEEN
 
 
 class ReasonForm(FlaskForm):
@@ -22,7 +25,12 @@ class ReasonForm(FlaskForm):
         _l("¿Cuál es el movimiento de este pago?"), choices=[], validate_choice=False
     )
 
-    def bind_to(self, version: int, movements: list[tuple[str, str]]) -> None:
+    def bind_to(self, version: int, movements: Iterable[tuple[str, str]] = ()) -> None:
         """Attach the version and the candidate movements of the payment that is shown."""
         self.version.raw_data, self.version.data = None, version
         self.movement.choices = list(movements)
+
+    def seen_version(self) -> int:
+        """Return the version of the payment that the person read, or UNSEEN where the form names none."""
+        version: int | None = self.version.data
+        return UNSEEN if version is None else version

@@ -1,6 +1,7 @@
-"""Payments are logged, corrected, decided and deleted: the one writer of their status (DESIGN 3).
+"""What people do with payments: log, correct, delete, decide, reopen (DESIGN 3).
 
-Every function is one unit of work: it locks the row, asks the lifecycle, writes row and event together and commits once.
+Every function is one unit of work: it locks the row, asks the rules, lets `status_changes` write status and event,
+and commits once.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from webapp.transactions.declaration import COLUMNS, NOT_ASKED, Details, details
 from webapp.transactions.lifecycle import Cause, Status, allows
 from webapp.transactions.models import Transaction
 from webapp.transactions.settlement import MovementUsed
-from webapp.transactions.status_changes import event, move, required_reason
+from webapp.transactions.status_changes import begin, event, move, required_reason
+from webapp.transactions.versions import StaleVersion, raise_version, require_version
 
 
 class Verdict(StrEnum):
@@ -67,21 +69,6 @@ class TransactionIdTaken(Conflict):
         super().__init__(_("Ese identificador ya lo usa otro pago. Use otro, o déjelo en blanco."))
 
 
-class StaleVersion(Conflict):
-    """Somebody else changed the payment in the meantime."""
-
-    code = "stale_version"
-
-    def __init__(self, sentence: str | None = None) -> None:
-        super().__init__(
-            sentence
-            or _(
-                "Este pago cambió mientras usted lo editaba. Revise cómo quedó, abajo está lo que "
-                "usted escribió, y guarde de nuevo si hace falta."
-            )
-        )
-
-
 @dataclass(frozen=True)
 class Logged:
     """The payment, and whether this call made it (or an earlier one of the same form)."""
@@ -122,7 +109,7 @@ def log(
         transaction.bank_environment = bank_environment
         transaction.receiving_account = receiving_account
         db.session.add(transaction)
-        event(transaction, None, actor, None)
+        begin(transaction, actor)
         try:
             db.session.commit()
         except IntegrityError:
@@ -141,7 +128,6 @@ def _new(
         id=uuid.uuid4(),
         transaction_id=transaction_id or identifiers.new_transaction_id(),
         id_assigned=transaction_id is None,
-        status=Status.IN_PROGRESS,
         submission_key=submission_key,
         created_by=actor.id,
         updated_by=actor.id,
@@ -198,8 +184,14 @@ def correct(
     """
     transaction = queries.locked(row_id)
     rules.require_may_correct(actor, transaction)
-    if version is not None and version != transaction.version:
-        raise StaleVersion()
+    require_version(
+        transaction,
+        version,
+        sentence=_(
+            "Este pago cambió mientras usted lo editaba. Revise cómo quedó, abajo está lo que "
+            "usted escribió, y guarde de nuevo si hace falta."
+        ),
+    )
     changes = declaring.changes(details_of(transaction), details)
     if not changes:
         db.session.rollback()
@@ -214,7 +206,7 @@ def correct(
     if ask_again and allows(Cause.CORRECTION, transaction.status, Status.IN_PROGRESS):
         move(transaction, Status.IN_PROGRESS, Cause.CORRECTION, actor, None, changes=changes)
     else:
-        transaction.version += 1
+        raise_version(transaction)
         event(transaction, transaction.status, actor, None, changes=changes)
     try:
         db.session.commit()
@@ -248,12 +240,11 @@ def delete(
     actor.require(Permission.TRANSACTION_DELETE)
     reason = required_reason(reason)
     transaction = queries.locked(row_id)
-    if version is not None and version != transaction.version:
-        raise StaleVersion()
+    require_version(transaction, version)
     transaction.deleted_at = clock.now()
     transaction.reference_key = None
     transaction.next_check_at = None
-    transaction.version += 1
+    raise_version(transaction)
     event(transaction, transaction.status, actor, reason, deleted=True)
     db.session.commit()
     return transaction
@@ -281,10 +272,13 @@ def decide(
     if transaction.status not in rules.DECIDABLE:
         raise Conflict(_not_decidable(transaction), code="not_decidable")
     rules.require_may_decide(actor, transaction)
-    if version is not None and version != transaction.version:
-        raise StaleVersion(
-            _("Este pago cambió mientras usted lo revisaba. Mire cómo quedó y decida de nuevo.")
-        )
+    require_version(
+        transaction,
+        version,
+        sentence=_(
+            "Este pago cambió mientras usted lo revisaba. Mire cómo quedó y decida de nuevo."
+        ),
+    )
     about = {}
     if verdict is Verdict.APPROVE:
         if movement is not None and not allocation.choose(transaction, movement):

@@ -17,6 +17,7 @@ from webapp.transactions import allocation, queries, rules
 from webapp.transactions.matching import ReasonCode
 from webapp.transactions.models import Transaction
 from webapp.transactions.status_changes import event
+from webapp.transactions.versions import raise_version
 
 
 class MovementUsed(Conflict):
@@ -48,7 +49,7 @@ def settle(transaction: Transaction, *, actor: Actor, reason: str) -> dict[str, 
     for holder in paid:
         freed = {"movement": holder.matched_movement, "to": transaction.transaction_id}
         allocation.release_movement(holder)
-        holder.version += 1
+        raise_version(holder)
         event(holder, holder.status, actor, reason, released=freed)
     if identity is not None and allocation.is_another(transaction, identity):
         freed = {"movement": transaction.matched_movement, "to": None}

@@ -1,6 +1,7 @@
-"""The one place where a status changes, and where every change leaves its event (DESIGN 3).
+"""The one writer of a payment's status, which leaves an event of every change (DESIGN 3).
 
-Both belong to the caller's unit of work: the row is locked before, and committed with its event after.
+`service` and `bank_answers` say what should change; only this module writes it. Status and event belong to the
+caller's unit of work: the caller locks the row before, and commits it with its event after.
 """
 
 from __future__ import annotations
@@ -20,8 +21,15 @@ from webapp.transactions import webhook_events
 from webapp.transactions.lifecycle import Cause, Status, allows
 from webapp.transactions.matching import Reason
 from webapp.transactions.models import Transaction, TransactionEvent
+from webapp.transactions.versions import raise_version
 
 MAX_REASON = 500
+
+
+def begin(transaction: Transaction, actor: Actor) -> None:
+    """Give a new payment its first status and its first event."""
+    transaction.status = Status.IN_PROGRESS
+    event(transaction, None, actor, None)
 
 
 def move(
@@ -32,12 +40,12 @@ def move(
     reason: str | None,
     **about: Any,
 ) -> None:
-    """Change the status after logging. Raises Conflict for a forbidden move."""
+    """Change the status of a payment that was logged before. Raises Conflict for a move that `lifecycle` forbids."""
     old_status = transaction.status
     if not allows(cause, old_status, new_status):
         raise Conflict(_("El pago no puede pasar a ese estado."), code="move_not_allowed")
     transaction.status = new_status
-    transaction.version += 1
+    raise_version(transaction)
     if new_status is not Status.IN_PROGRESS:
         transaction.next_check_at = None
     event(transaction, old_status, actor, reason, cause=cause.value, **about)
@@ -53,7 +61,11 @@ def event(
     reasons: Sequence[Reason] = (),
     **about: Any,
 ) -> None:
-    """Write one event of the trail and stage what other programs are told, inside the caller's unit of work."""
+    """Write one event of the trail and stage what other programs are told, inside the caller's unit of work.
+
+    Its `metadata` are `about`, the reasons, and the version that the payment has after it.
+    """
+    about["version"] = transaction.version
     if reasons:
         about["reasons"] = [dict(item) for item in reasons]
         reason = reason or ", ".join(item["code"] for item in reasons)

@@ -20,14 +20,15 @@ from webapp.kernel.database import db
 from webapp.kernel.errors import Conflict, Invalid
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.permissions import Permission
-from webapp.transactions import asking, check_panel, queries, rules, service
+from webapp.transactions import asking, check_panel, presenting, queries, rules, service
 from webapp.transactions.forms import FilterForm, PaymentForm, declared
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
 from webapp.transactions.payment_page import show_page, url_of
 from webapp.transactions.queries import Filter
 from webapp.transactions.reason_form import ReasonForm
-from webapp.transactions.service import ReferenceTaken, StaleVersion, TransactionIdTaken
+from webapp.transactions.service import ReferenceTaken, TransactionIdTaken
+from webapp.transactions.versions import StaleVersion, changes_since
 from webapp.web.extensions import app_context
 from webapp.web.guard import actor, form_is_stale, requires
 from webapp.web.htmx import is_part_asked_for, page_or_part
@@ -124,7 +125,7 @@ def _form_page(
     status: int = 200,
     editing: Transaction | None = None,
     duplicate: Transaction | None = None,
-    conflict: str | None = None,
+    conflict: tuple[str, list[str]] | None = None,
 ) -> ResponseReturnValue:
     page = render_template(
         "transactions/form.html", form=form, editing=editing, duplicate=duplicate, conflict=conflict
@@ -183,8 +184,10 @@ def edit(transaction_id: str) -> ResponseReturnValue:
     except StaleVersion as stale:
         db.session.rollback()
         transaction = queries.by_id(transaction.id)
-        form.version.raw_data, form.version.data = None, transaction.version
-        return _form_page(form, status=409, editing=transaction, conflict=str(stale.sentence))
+        changes = changes_since(queries.events_of(transaction.id), form.version.data)
+        form.bind_to(transaction.version)
+        conflict = (str(stale.sentence), presenting.changes(changes))
+        return _form_page(form, status=409, editing=transaction, conflict=conflict)
     if changed.status is Status.IN_PROGRESS:
         asking.ask_in_background(changed.id, bank=bank(), context=app_context())
     flash(_("Cambios guardados."), "success")

@@ -242,6 +242,8 @@ def field_value(name: str, value: Any) -> str:
     if value in (None, ""):
         return formatting.NOTHING
     match name:
+        case "status":
+            return str(STATUSES[Status(value)])
         case "bank":
             return str(BANKS[BankType(value)])
         case "transaction_type":

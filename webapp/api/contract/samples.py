@@ -105,7 +105,7 @@ EVENTS: Sample = {
             "actor_id": "c56a4180-65aa-42ec-a945-5fd21dec0538",
             "key_id": None,
             "key_name": None,
-            "metadata": {},
+            "metadata": {"version": 1},
             "created_at": "2026-11-24T13:05:11.402913Z",
         }
     ]

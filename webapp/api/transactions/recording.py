@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from flask import request
 
 from webapp.api import request_bodies
-from webapp.api.transactions import schemas
+from webapp.api.transactions import preconditions, schemas
 from webapp.banking.in_force import bank
 from webapp.kernel import clock
 from webapp.kernel.errors import Conflict, FieldProblem, Invalid
@@ -20,10 +19,8 @@ from webapp.transactions.declaration import Details, details_of
 from webapp.transactions.forms import OLDEST_OPERATION
 from webapp.transactions.identifiers import Misspelt
 from webapp.transactions.models import Transaction
-from webapp.transactions.service import StaleVersion
 from webapp.web.guard import actor
 
-IN_CUSTOMER = ("full_name", "phone", "national_id", "concept")
 NEVER_EMPTY = ("bank", "reference", "transaction_type", "full_name", "phone", "national_id")
 
 
@@ -85,8 +82,8 @@ def _again(existing: Transaction, details: Details, *, conditional: bool) -> Rec
 
 def correct(transaction: Transaction, details: Details, *, conditional: bool = True) -> Transaction:
     """Change what was declared, where If-Match allows. Raises VersionMismatch beside the service's."""
-    version = request_bodies.expected_version(transaction.version) if conditional else None
-    with versions_respected():
+    expecting = preconditions.expected_version(transaction) if conditional else nullcontext()
+    with expecting as version:
         return service.correct(
             actor=actor(),
             row_id=transaction.id,
@@ -94,15 +91,6 @@ def correct(transaction: Transaction, details: Details, *, conditional: bool = T
             details=details,
             receiving_account=bank().receiving_account(details.bank, details.payer_bank),
         )
-
-
-@contextmanager
-def versions_respected() -> Iterator[None]:
-    """A version that is no longer the row's is 412 here, as If-Match has it."""
-    try:
-        yield
-    except StaleVersion:
-        raise request_bodies.VersionMismatch() from None
 
 
 def changed(transaction: Transaction, given: schemas.ChangeTransaction) -> Details:
@@ -117,7 +105,7 @@ def changed(transaction: Transaction, given: schemas.ChangeTransaction) -> Detai
 
 
 def _missing(name: str) -> FieldProblem:
-    place = ("customer", name) if name in IN_CUSTOMER else (name,)
+    place = ("customer", name) if name in preconditions.IN_CUSTOMER else (name,)
     return FieldProblem(place, _("Falta este dato."), "missing")
 
 

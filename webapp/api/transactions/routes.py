@@ -11,7 +11,7 @@ from webapp.api import idempotency, paging, request_bodies
 from webapp.api.blueprint import bp
 from webapp.api.contract.operation import operation
 from webapp.api.responses import json_response
-from webapp.api.transactions import filters, recording, schemas
+from webapp.api.transactions import filters, preconditions, recording, schemas
 from webapp.banking.in_force import bank
 from webapp.kernel.permissions import Permission
 from webapp.transactions import asking, queries, rules, service
@@ -145,8 +145,7 @@ def delete(transaction_id: str) -> ResponseReturnValue:
     transaction = queries.find(transaction_id)
     given = request_bodies.optional_body(schemas.DeletionReason)
     in_query = paging.query(filters.DeletionQuery).reason
-    version = request_bodies.expected_version(transaction.version)
-    with recording.versions_respected():
+    with preconditions.expected_version(transaction) as version:
         service.delete(
             actor=actor(), row_id=transaction.id, reason=given.reason or in_query, version=version
         )
@@ -206,8 +205,7 @@ def review(transaction_id: str) -> ResponseReturnValue:
     """Approve or reject a payment that waits for a decision."""
     transaction = queries.find(transaction_id)
     given = request_bodies.body(schemas.ReviewDecision)
-    version = request_bodies.expected_version(transaction.version)
-    with recording.versions_respected():
+    with preconditions.expected_version(transaction) as version:
         decided = service.decide(
             actor=actor(),
             row_id=transaction.id,
