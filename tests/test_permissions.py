@@ -38,6 +38,7 @@ ROUTES: dict[tuple[str, str], set[str]] = {
     ("GET", "/transactions/<transaction_id>/edit"): SIGNED_IN,
     ("POST", "/transactions/<transaction_id>/edit"): SIGNED_IN,
     ("POST", "/transactions/<transaction_id>/delete"): SUPERVISING,
+    ("POST", "/transactions/<transaction_id>/reopen"): {"admin"},
     ("POST", "/transactions/<transaction_id>/review"): SUPERVISING,
     ("GET", "/reviews"): SUPERVISING,
     ("GET", "/docs"): EVERYBODY,
@@ -69,6 +70,7 @@ ROUTES: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/v1/transactions/<payment:transaction_id>/status"): SIGNED_IN,
     ("GET", "/api/v1/transactions/<payment:transaction_id>/events"): SIGNED_IN,
     ("POST", "/api/v1/transactions/<payment:transaction_id>/review"): SUPERVISING,
+    ("POST", "/api/v1/transactions/<payment:transaction_id>/reopen"): {"admin"},
     ("POST", "/api/v1/webhooks"): INTEGRATING,
     ("GET", "/api/v1/webhooks"): INTEGRATING,
     ("GET", "/api/v1/webhooks/<webhook_id>"): INTEGRATING,
@@ -151,7 +153,7 @@ def test_each_role_reaches_its_routes_and_no_others(
 
 def test_state_changes_only_by_post(app: Flask, cast: Cast, supervisor: Browser):
     payment = payments.logged(cast.cashier)
-    for action in ("check", "delete", "review"):
+    for action in ("check", "delete", "reopen", "review"):
         page = supervisor.get(f"/transactions/{payment.transaction_id}/{action}")
         assert page.status == 405
         assert "POST" in page.response.headers["Allow"]

@@ -60,6 +60,20 @@ def test_logging_a_payment_stages_no_message(cast: Cast, listen: Listen):
     assert payloads() == []
 
 
+def test_a_payment_that_is_reopened_is_told_as_one_to_review(
+    cast: Cast, listen: Listen, in_review: Callable[[], Transaction]
+):
+    payment = in_review()
+    service.decide(
+        actor=cast.supervisor.actor, row_id=payment.id, verdict=Verdict.REJECT, reason="No es suyo"
+    )
+    listen(URL)
+    service.reopen(actor=cast.admin.actor, row_id=payment.id, reason="Hubo un reclamo")
+    (message,) = payloads()
+    assert message["type"] == "transaction.to_review"
+    assert message["data"]["previous_status"] == "CANCELED"
+
+
 def test_a_payment_in_review_is_announced_with_reasons_and_without_personal_data(
     listen: Listen, in_review: Callable[[], Transaction]
 ):

@@ -115,12 +115,11 @@ def _refused(
     row_id: uuid.UUID, form: ReasonForm, refusal: DomainError, *, in_queue: bool
 ) -> ResponseReturnValue:
     """The same page again, with what was typed and why nothing was decided."""
-    sentences = refusal.errors.get("reason") or [str(refusal.sentence)]
+    sentences = form.refuse(refusal)
     transaction = queries.by_id(row_id)
     if not isinstance(refusal, Invalid):
         flash(sentences[0], "error")
     if in_queue:
         failure: dict[str, object] = {"errors": sentences, "reason": form.reason.data or ""}
         return _queue_page(status=refusal.status, failed={transaction.transaction_id: failure})
-    form.reason.errors = sentences
     return show_page(transaction, status=refusal.status, decision_form=form)

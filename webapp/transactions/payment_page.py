@@ -33,6 +33,7 @@ def show_page(
     status: int = 200,
     decision_form: ReasonForm | None = None,
     delete_form: ReasonForm | None = None,
+    reopen_form: ReasonForm | None = None,
     result: CheckResult | None = None,
 ) -> ResponseReturnValue:
     """Answer with the payment's page, or its live part for HTMX, with the forms as they were sent."""
@@ -51,7 +52,9 @@ def show_page(
         bank_calls=_bank_calls(transaction, who),
         silence=None if result or transaction.is_final else _silence(transaction),
         **_decision(transaction, who, decision_form),
-        **_record_actions(transaction, who, delete_form),
+        **_record_actions(transaction, who),
+        delete_form=_bound(delete_form, transaction),
+        reopen_form=_bound(reopen_form, transaction),
     )
     response.status_code = status
     return response
@@ -75,19 +78,23 @@ def _decision(transaction: Transaction, who: Actor, form: ReasonForm | None) -> 
     }
 
 
-def _record_actions(
-    transaction: Transaction, who: Actor, delete_form: ReasonForm | None
-) -> dict[str, Any]:
-    """Say whether this person may correct or delete the payment, and where."""
-    delete_form = delete_form or ReasonForm(formdata=None)
-    delete_form.bind_to(transaction.version)
+def _record_actions(transaction: Transaction, who: Actor) -> dict[str, Any]:
+    """Say whether this person may correct, delete or reopen the payment, and where."""
     return {
         "can_edit": rules.may_correct(who, transaction),
         "can_delete": who.may(Permission.TRANSACTION_DELETE),
-        "delete_form": delete_form,
+        "can_reopen": rules.may_reopen(who, transaction),
         "edit_url": url_of(transaction, "edit"),
         "delete_url": url_of(transaction, "delete"),
+        "reopen_url": url_of(transaction, "reopen"),
     }
+
+
+def _bound(form: ReasonForm | None, transaction: Transaction) -> ReasonForm:
+    """Return the form as it was sent, or an empty one, about the payment as it stands now."""
+    form = form or ReasonForm(formdata=None)
+    form.bind_to(transaction.version)
+    return form
 
 
 def _silence(transaction: Transaction) -> tuple[datetime, str] | None:

@@ -9,6 +9,7 @@ from wtforms import HiddenField, IntegerField, RadioField, TextAreaField
 from wtforms.validators import Optional
 from wtforms.widgets import HiddenInput
 
+from webapp.kernel.errors import DomainError
 from webapp.kernel.i18n import lazy_gettext as _l
 from webapp.transactions.versions import UNSEEN
 
@@ -34,3 +35,9 @@ class ReasonForm(FlaskForm):
         """Return the version of the payment that the person read, or UNSEEN where the form names none."""
         version: int | None = self.version.data
         return UNSEEN if version is None else version
+
+    def refuse(self, refusal: DomainError) -> list[str]:
+        """Show beside the reason why nothing was done, and return those sentences."""
+        sentences = refusal.errors.get("reason") or [str(refusal.sentence)]
+        self.reason.errors = sentences
+        return sentences

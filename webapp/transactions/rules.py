@@ -74,6 +74,11 @@ def require_may_correct(actor: Actor, transaction: Transaction) -> None:
         )
 
 
+def may_reopen(actor: Actor, transaction: Transaction) -> bool:
+    """Tell whether this person may put a decided payment back before the supervisors."""
+    return transaction.is_final and actor.may(Permission.ADMIN_ACCESS)
+
+
 def why_not_decide(actor: Actor, transaction: Transaction) -> str | None:
     """Why this person may not decide this payment, in words; None where they may."""
     if not actor.may(Permission.TRANSACTION_REVIEW):
@@ -134,6 +139,7 @@ def require_may_release(actor: Actor, holder: Transaction, ended_by: Collection[
 __all__ = [
     "DECIDABLE",
     "may_correct",
+    "may_reopen",
     "next_check",
     "require_may_correct",
     "require_may_decide",

@@ -310,16 +310,22 @@ def _not_decidable(transaction: Transaction) -> str:
     )
 
 
-def reopen(*, actor: Actor, row_id: uuid.UUID, reason: str) -> Transaction:
+def reopen(
+    *, actor: Actor, row_id: uuid.UUID, reason: str, version: int | None = None
+) -> Transaction:
     """Put a decided payment back before the supervisors, for a reason; its movement stays with it.
 
-    Raises Forbidden without `admin:access`, Invalid without a reason, Conflict for a payment that is not decided.
+    Who reopens it does not decide it. Raises Forbidden without `admin:access`, Invalid without a reason,
+    StaleVersion (with a `version` other than the row's), Conflict for a payment that is not decided.
     """
     actor.require(Permission.ADMIN_ACCESS)
     reason = required_reason(reason)
     transaction = queries.locked(row_id)
     if not allows(Cause.REOPENING, transaction.status, Status.TO_REVIEW):
-        raise Conflict(_("Este pago no está cerrado: no hace falta reabrirlo."))
+        raise Conflict(
+            _("Este pago no está cerrado: no hace falta reabrirlo."), code="not_reopenable"
+        )
+    require_version(transaction, version)
     allocation.keep_movement(transaction)
     transaction.remember_reopeners(actor.eyes)
     move(transaction, Status.TO_REVIEW, Cause.REOPENING, actor, reason)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import uuid
 from urllib.parse import urlencode
 
 from flask import (
@@ -198,31 +198,43 @@ def edit(transaction_id: str) -> ResponseReturnValue:
 @requires(Permission.TRANSACTION_DELETE)
 def delete(transaction_id: str) -> ResponseReturnValue:
     """Take a payment out of the lists, for a reason."""
-    transaction = queries.find(transaction_id)
-    form = ReasonForm()
-    return _or_show_again(
-        transaction,
-        form,
-        lambda: service.delete(
+    row_id, form = queries.find(transaction_id).id, ReasonForm()
+    try:
+        service.delete(
             actor=actor(),
-            row_id=transaction.id,
+            row_id=row_id,
             reason=form.reason.data or "",
             version=form.version.data,
-        ),
-    )
-
-
-def _or_show_again(
-    transaction: Transaction, form: ReasonForm, act: Callable[[], Transaction]
-) -> ResponseReturnValue:
-    try:
-        act()
-    except Invalid as invalid:
-        form.reason.errors = invalid.errors["reason"]
-        return show_page(queries.by_id(transaction.id), status=422, delete_form=form)
-    except Conflict as conflict:
-        db.session.rollback()
-        form.reason.errors = [str(conflict.sentence)]
-        return show_page(queries.by_id(transaction.id), status=409, delete_form=form)
+        )
+    except (Invalid, Conflict) as refusal:
+        form.refuse(refusal)
+        return show_page(_reread(row_id), status=refusal.status, delete_form=form)
     flash(_("Pago eliminado. Su historial se conserva."), "success")
     return redirect(url_for("transactions.list"), code=303)
+
+
+@bp.post("/<transaction_id>/reopen")
+@requires(Permission.ADMIN_ACCESS)
+def reopen(transaction_id: str) -> ResponseReturnValue:
+    """Put a decided payment back before the supervisors, for a reason."""
+    row_id, form = queries.find(transaction_id).id, ReasonForm()
+    try:
+        reopened = service.reopen(
+            actor=actor(),
+            row_id=row_id,
+            reason=form.reason.data or "",
+            version=form.seen_version(),
+        )
+    except (Invalid, Conflict) as refusal:
+        (*_others, sentence) = form.refuse(refusal)
+        if isinstance(refusal, Conflict):
+            flash(sentence, "error")  # the form is not shown where there is nothing to reopen
+        return show_page(_reread(row_id), status=refusal.status, reopen_form=form)
+    flash(_("Pago reabierto. Ahora debe decidirlo otra persona."), "success")
+    return redirect(url_of(reopened), code=303)
+
+
+def _reread(row_id: uuid.UUID) -> Transaction:
+    """Return the payment as it stands now, after a unit of work that was refused."""
+    db.session.rollback()
+    return queries.by_id(row_id)

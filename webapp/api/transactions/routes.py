@@ -214,3 +214,26 @@ def review(transaction_id: str) -> ResponseReturnValue:
             version=version,
         )
     return _one(decided)
+
+
+@bp.post("/transactions/<payment:transaction_id>/reopen", strict_slashes=False)
+@requires(Permission.ADMIN_ACCESS)
+@operation(
+    "reopenTransaction",
+    "Put a decided payment back before the supervisors",
+    tag="Transactions",
+    body=schemas.Reopening,
+    idempotent=True,
+    versioned=True,
+    codes={409: ("not_reopenable",)},
+    answers={200: schemas.TransactionOut},
+)
+def reopen(transaction_id: str) -> ResponseReturnValue:
+    """Put a decided payment back before the supervisors; another person than this one decides it."""
+    transaction = queries.find(transaction_id)
+    given = request_bodies.body(schemas.Reopening)
+    with preconditions.expected_version(transaction) as version:
+        reopened = service.reopen(
+            actor=actor(), row_id=transaction.id, reason=given.reason, version=version
+        )
+    return _one(reopened)

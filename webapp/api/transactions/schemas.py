@@ -138,6 +138,12 @@ class DeletionReason(Body):
     reason: Reason = ""
 
 
+class Reopening(Body):
+    """Why a decided payment goes back before the supervisors."""
+
+    reason: Reason
+
+
 class CustomerOut(BaseModel):
     """A customer as stored."""
 
