@@ -21,6 +21,7 @@ from webapp.transactions import bank_answers, queries, service
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
 from webapp.transactions.service import Verdict
+from webapp.transactions.settlement import MovementNotShown
 from webapp.transactions.versions import StaleVersion
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -150,7 +151,7 @@ def test_what_was_approved_before_it_appeared_is_not_paid_again_when_it_does(cas
 
 def test_a_movement_that_the_bank_does_not_show_cannot_be_chosen(cast: Cast):
     doubtful = bank_says(claimed(cast, "456124124", "125.00"), credit("000456124124"))
-    with pytest.raises(StaleVersion) as refused:
+    with pytest.raises(MovementNotShown) as refused:
         approve(cast, doubtful, credit("999999").identity)
     assert "ya no muestra ese movimiento" in str(refused.value.sentence)
     assert payments.reread(doubtful).status is Status.TO_REVIEW

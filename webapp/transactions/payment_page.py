@@ -104,7 +104,7 @@ def _silence(transaction: Transaction) -> tuple[datetime, str] | None:
 
 
 def _bank_calls(transaction: Transaction, who: Actor) -> list[ShownCall] | None:
-    """Return the evidence, for those who decide and those who administer; None for everybody else."""
-    if not (who.may(Permission.TRANSACTION_REVIEW) or who.may(Permission.ADMIN_ACCESS)):
+    """Return the evidence of the bank's answers; None for those who may not see it."""
+    if not rules.may_see_evidence(who):
         return None
     return [bank_presenting.shown(call) for call in bank_queries.of_payment(transaction.id)]

@@ -79,6 +79,11 @@ def may_reopen(actor: Actor, transaction: Transaction) -> bool:
     return transaction.is_final and actor.may(Permission.ADMIN_ACCESS)
 
 
+def may_see_evidence(actor: Actor) -> bool:
+    """Tell whether this person sees what the bank answered, word for word: who decides, and who administers."""
+    return actor.may(Permission.TRANSACTION_REVIEW) or actor.may(Permission.ADMIN_ACCESS)
+
+
 def why_not_decide(actor: Actor, transaction: Transaction) -> str | None:
     """Why this person may not decide this payment, in words; None where they may."""
     if not actor.may(Permission.TRANSACTION_REVIEW):
@@ -140,6 +145,7 @@ __all__ = [
     "DECIDABLE",
     "may_correct",
     "may_reopen",
+    "may_see_evidence",
     "next_check",
     "require_may_correct",
     "require_may_decide",

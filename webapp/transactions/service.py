@@ -264,7 +264,7 @@ def decide(
     `movement` says by its identity which of several shown movements it is; without it, it is the one
     that the bank shows. Raises Forbidden (permission, or one's own entry), Invalid without a reason,
     StaleVersion (with a `version` other than the row's), Conflict where it is decided already,
-    MovementUsed or Forbidden where its movement paid another payment (see `settlement`).
+    MovementNotShown, and MovementUsed or Forbidden where its movement paid another payment (see `settlement`).
     """
     actor.require(Permission.TRANSACTION_REVIEW)
     reason = required_reason(reason)
@@ -281,11 +281,7 @@ def decide(
     )
     about = {}
     if verdict is Verdict.APPROVE:
-        if movement is not None and not allocation.choose(transaction, movement):
-            raise StaleVersion(
-                _("El banco ya no muestra ese movimiento. Mire cómo quedó y decida de nuevo.")
-            )
-        about = settlement.settle(transaction, actor=actor, reason=reason)
+        about = settlement.settle(transaction, chosen=movement, actor=actor, reason=reason)
     new_status = Status.COMPLETED if verdict is Verdict.APPROVE else Status.CANCELED
     move(transaction, new_status, Cause.DECISION, actor, reason, decision=verdict.value, **about)
     try:

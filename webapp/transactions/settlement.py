@@ -34,14 +34,29 @@ class MovementUsed(Conflict):
         )
 
 
-def settle(transaction: Transaction, *, actor: Actor, reason: str) -> dict[str, Any]:
+class MovementNotShown(Conflict):
+    """The bank does not show the movement that was chosen, or no longer shows it."""
+
+    code = "movement_not_shown"
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("El banco ya no muestra ese movimiento. Mire cómo quedó y decida de nuevo.")
+        )
+
+
+def settle(
+    transaction: Transaction, *, chosen: str | None, actor: Actor, reason: str
+) -> dict[str, Any]:
     """Let the movement that the bank shows pay a payment that this person approves.
 
-    A reopened payment keeps the movement that paid it, unless the bank shows another one now. Returns what
+    `chosen` is the identity of one of several. A reopened payment keeps the movement that paid it, unless the bank shows another one now. Returns what
     the decision's event says of it: `movement`, and `released_from`, the payments (transaction_ids) that it
-    paid before. Raises MovementUsed where it pays another payment that did not end, Forbidden where this
+    paid before. Raises MovementNotShown, MovementUsed where it pays another payment that did not end, Forbidden where this
     person may not free it.
     """
+    if chosen is not None and not allocation.choose(transaction, chosen):
+        raise MovementNotShown()
     identity = transaction.shown_movement or transaction.matched_movement
     ended = _ended_holders(transaction, identity, actor)
     # Where nobody said which movement paid the one, or which pays the other, nothing is freed.

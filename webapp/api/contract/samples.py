@@ -22,6 +22,7 @@ NEW_TRANSACTION: Sample = {
     "payer_bank": "0102",
 }
 CHANGES: Sample = {"amount": "1250.00", "customer": {"concept": "Consulta y laboratorio"}}
+DECISION: Sample = {"decision": "approve", "reason": "Coincide con el estado de cuenta"}
 TRANSACTION: Sample = {
     "id": ID,
     "transaction_id": "HIS-2026-100124000",
@@ -43,6 +44,7 @@ TRANSACTION: Sample = {
     "bank_reference": "100124000",
     "reasons": [{"code": "MATCHED", "detail": "Banesco muestra un abono que coincide."}],
     "banesco_details": {"status": "approved", "reference": "100124000", "amount": "1240.00"},
+    "movements": [],
     "version": 2,
     "created_at": "2026-11-24T13:05:11.402913Z",
     "updated_at": "2026-11-24T13:05:12.118204Z",

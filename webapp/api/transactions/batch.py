@@ -13,12 +13,13 @@ from webapp.api.blueprint import bp
 from webapp.api.contract.operation import operation
 from webapp.api.problems import Problem
 from webapp.api.responses import json_response
-from webapp.api.transactions import recording, schemas
+from webapp.api.transactions import outputs, recording, schemas
 from webapp.kernel.database import db
 from webapp.kernel.errors import DomainError
 from webapp.kernel.permissions import Permission
+from webapp.transactions import rules
 from webapp.web.error_pages import problem_content
-from webapp.web.guard import requires
+from webapp.web.guard import actor, requires
 
 
 @bp.post("/transactions/batch", endpoint="batch", strict_slashes=False)
@@ -31,7 +32,7 @@ from webapp.web.guard import requires
     max_body=2 * 1024 * 1024,
     idempotent=True,
     lease=timedelta(minutes=5),
-    answers={200: schemas.BatchOut},
+    answers={200: outputs.BatchOut},
 )
 def batch() -> ResponseReturnValue:
     """Log up to 500 payments by the rules of POST /transactions; the worker asks the bank about them."""
@@ -39,7 +40,7 @@ def batch() -> ResponseReturnValue:
     items = [_one(index, item) for index, item in enumerate(given.items)]
     statuses = [item.status for item in items]
     return json_response(
-        schemas.BatchOut(
+        outputs.BatchOut(
             items=items,
             created=statuses.count(201),
             stored=statuses.count(200),
@@ -48,16 +49,17 @@ def batch() -> ResponseReturnValue:
     )
 
 
-def _one(index: int, content: Any) -> schemas.BatchItemOut:
+def _one(index: int, content: Any) -> outputs.BatchItemOut:
     try:
         given = request_bodies.validated(schemas.CreateTransaction, content)
         recorded = recording.record(given, submission_key=uuid.uuid4().hex, conditional=False)
     except DomainError as refusal:
         db.session.rollback()  # what was locked for it must not wait for the rest
-        return schemas.BatchItemOut(
+        return outputs.BatchItemOut(
             index=index,
             status=refusal.status,
             problem=Problem.model_validate(problem_content(refusal)),
         )
-    transaction = schemas.TransactionOut.of(recorded.transaction)
-    return schemas.BatchItemOut(index=index, status=recorded.status, transaction=transaction)
+    evidence = rules.may_see_evidence(actor())
+    transaction = outputs.TransactionOut.of(recorded.transaction, evidence=evidence)
+    return outputs.BatchItemOut(index=index, status=recorded.status, transaction=transaction)

@@ -11,7 +11,7 @@ from webapp.api import idempotency, paging, request_bodies
 from webapp.api.blueprint import bp
 from webapp.api.contract.operation import operation
 from webapp.api.responses import json_response
-from webapp.api.transactions import filters, preconditions, recording, schemas
+from webapp.api.transactions import filters, outputs, preconditions, recording, schemas
 from webapp.banking.in_force import bank
 from webapp.kernel.permissions import Permission
 from webapp.transactions import asking, queries, rules, service
@@ -27,7 +27,7 @@ ASKED_FOR = frozenset({Status.IN_PROGRESS, Status.UNKNOWN})
 
 def _one(transaction: Transaction, status: int = 200) -> Response:
     """A payment with its ETag: the version, and a digest of all that is told of it."""
-    model = schemas.TransactionOut.of(transaction)
+    model = outputs.TransactionOut.of(transaction, evidence=rules.may_see_evidence(actor()))
     told = model.model_dump_json(exclude={"updated_at"})  # it moves when the bank is merely asked
     response = json_response(model, status)
     response.set_etag(f"{model.version}-{hashlib.sha256(told.encode()).hexdigest()[:12]}")
@@ -47,7 +47,7 @@ def _one(transaction: Transaction, status: int = 200) -> Response:
     versioned=True,
     codes={409: ("reference_taken", "transaction_id_taken", "final_transaction")},
     response_headers=("Location",),
-    answers={200: schemas.TransactionOut, 201: schemas.TransactionOut},
+    answers={200: outputs.TransactionOut, 201: outputs.TransactionOut},
 )
 def create() -> ResponseReturnValue:
     """Log a payment; the same transaction_id again gives the stored one, or changes it."""
@@ -68,13 +68,13 @@ def create() -> ResponseReturnValue:
     paged=True,
     cursored=True,
     response_headers=("Link",),
-    answers={200: (schemas.TransactionList, schemas.TransactionStretch)},
+    answers={200: (outputs.TransactionList, outputs.TransactionStretch)},
 )
 def list_() -> ResponseReturnValue:
     """Payments, newest first, narrowed by the filters of the query: a page, or what follows a cursor."""
     narrowing = filters.filters()
     wanted = paging.wanted(narrowing)
-    model: schemas.TransactionList | schemas.TransactionStretch
+    model: outputs.TransactionList | outputs.TransactionStretch
     if wanted.by_cursor:
         items, more = queries.rows_after(narrowing, wanted.place, size=wanted.size)
     else:
@@ -83,10 +83,13 @@ def list_() -> ResponseReturnValue:
     cursor = None
     if items and more:
         cursor = paging.cursor_after(queries.place_of(items[-1]), narrowing)
+    evidence = rules.may_see_evidence(actor())
     if wanted.by_cursor:
-        model = schemas.TransactionStretch.of(items, size=wanted.size, next_cursor=cursor)
+        model = outputs.TransactionStretch.of(
+            items, size=wanted.size, next_cursor=cursor, evidence=evidence
+        )
     else:
-        model = schemas.TransactionList.of(page, next_cursor=cursor)
+        model = outputs.TransactionList.of(page, next_cursor=cursor, evidence=evidence)
     return paging.link_next(json_response(model), cursor, wanted.size)
 
 
@@ -97,7 +100,7 @@ def list_() -> ResponseReturnValue:
     "Read a payment",
     tag="Transactions",
     conditional=True,
-    answers={200: schemas.TransactionOut},
+    answers={200: outputs.TransactionOut},
 )
 def get(transaction_id: str) -> ResponseReturnValue:
     """One payment."""
@@ -114,7 +117,7 @@ def get(transaction_id: str) -> ResponseReturnValue:
     idempotent=True,
     versioned=True,
     codes={409: ("final_transaction", "reference_taken")},
-    answers={200: schemas.TransactionOut},
+    answers={200: outputs.TransactionOut},
 )
 def change(transaction_id: str) -> ResponseReturnValue:
     """Change parts of a payment that is not final."""
@@ -158,7 +161,7 @@ def delete(transaction_id: str) -> ResponseReturnValue:
     "getTransactionStatus",
     "Where a payment stands, asking the bank if that can help",
     tag="Transactions",
-    answers={200: schemas.StatusOut},
+    answers={200: outputs.StatusOut},
 )
 def status(transaction_id: str) -> ResponseReturnValue:
     """Where a payment stands, asking the bank first where that can help and is allowed."""
@@ -168,7 +171,7 @@ def status(transaction_id: str) -> ResponseReturnValue:
         result = asking.ask_now(transaction.id, bank=bank(), context=app_context())
         transaction = queries.by_id(transaction.id)
     synced = result.outcome is CheckOutcome.ANSWERED
-    return json_response(schemas.StatusOut.of(transaction, synced=synced, next_at=result.next_at))
+    return json_response(outputs.StatusOut.of(transaction, synced=synced, next_at=result.next_at))
 
 
 @bp.get("/transactions/<payment:transaction_id>/events", strict_slashes=False)
@@ -177,13 +180,13 @@ def status(transaction_id: str) -> ResponseReturnValue:
     "listTransactionEvents",
     "The trail of a payment, oldest first",
     tag="Transactions",
-    answers={200: schemas.EventList},
+    answers={200: outputs.EventList},
 )
 def events(transaction_id: str) -> ResponseReturnValue:
     """Everything that happened to a payment, oldest first."""
     transaction = queries.find(transaction_id)
-    items = [schemas.EventOut.of(event) for event in queries.events_of(transaction.id)]
-    return json_response(schemas.EventList(items=items))
+    items = [outputs.EventOut.of(event) for event in queries.events_of(transaction.id)]
+    return json_response(outputs.EventList(items=items))
 
 
 @bp.post("/transactions/<payment:transaction_id>/review", strict_slashes=False)
@@ -197,9 +200,9 @@ def events(transaction_id: str) -> ResponseReturnValue:
     versioned=True,
     codes={
         403: ("forbidden", "own_transaction", "release_needs_another"),
-        409: ("not_decidable", "movement_used"),
+        409: ("not_decidable", "movement_used", "movement_not_shown"),
     },
-    answers={200: schemas.TransactionOut},
+    answers={200: outputs.TransactionOut},
 )
 def review(transaction_id: str) -> ResponseReturnValue:
     """Approve or reject a payment that waits for a decision."""
@@ -212,6 +215,7 @@ def review(transaction_id: str) -> ResponseReturnValue:
             verdict=given.decision,
             reason=given.reason,
             version=version,
+            movement=given.movement,
         )
     return _one(decided)
 
@@ -226,7 +230,7 @@ def review(transaction_id: str) -> ResponseReturnValue:
     idempotent=True,
     versioned=True,
     codes={409: ("not_reopenable",)},
-    answers={200: schemas.TransactionOut},
+    answers={200: outputs.TransactionOut},
 )
 def reopen(transaction_id: str) -> ResponseReturnValue:
     """Put a decided payment back before the supervisors; another person than this one decides it."""
