@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from flask import Flask
@@ -11,12 +13,14 @@ from sqlalchemy import inspect, select, text, update
 
 from tests.support import payments
 from tests.support.bank import FakeGateway, answer, movement
+from tests.support.counting import counted_statements
 from tests.support.pages import Browser
 from tests.support.people import Cast
 from tests.support.threads import together
 from webapp.banking import availability
 from webapp.banking.connection import BankConnection
 from webapp.banking.gateway import (
+    BankAnswer,
     BankRateLimited,
     BankRefusedUs,
     BankUnavailable,
@@ -45,6 +49,20 @@ def connection(app: Flask, bank: FakeGateway) -> BankConnection:
     return inside
 
 
+def reads_of_the_row(statements: list[str]) -> int:
+    """How many of these statements read a payment by its id."""
+    return sum(
+        "FROM transactions" in one and "WHERE transactions.id = " in one for one in statements
+    )
+
+
+class Asking:
+    """The fake bank, with a look at what happened before it is asked."""
+
+    def __init__(self, bank: FakeGateway, ask: Callable[..., BankAnswer]) -> None:
+        self.requirements, self.subject, self.ask = bank.requirements, bank.subject, ask
+
+
 def as_it_was(transaction: Transaction) -> dict[str, object]:
     """Everything that an answer could change."""
     row = payments.reread(transaction)
@@ -64,6 +82,29 @@ def test_an_answer_is_recorded_and_the_claim_given_back(cast: Cast, bank, connec
     assert (after.status, after.checking_until) == (Status.COMPLETED, None)
     assert bank.claims[0].reference == payment.reference
     assert bank.claims[0].amount == payment.amount
+
+
+@pytest.mark.parametrize(
+    "said",
+    [answer(), "what fits", "another amount", BankUnavailable("away"), BankRateLimited("429")],
+)
+def test_the_row_is_read_once_before_asking_and_once_after(cast: Cast, bank, connection, said):
+    payment = payments.logged(cast.cashier)
+    if isinstance(said, str):
+        amount = payment.amount if said == "what fits" else Decimal("1.00")
+        said = answer(movement(payment, amount=amount))
+    bank.will_answer(said)
+    reads_before: list[int] = []
+    with counted_statements() as statements:
+        real_ask = bank.ask
+
+        def ask(*args, **kwargs):
+            reads_before.append(reads_of_the_row(statements))
+            return real_ask(*args, **kwargs)
+
+        checking.check(payment.id, bank=replace(connection, gateway=Asking(bank, ask)))
+    assert reads_before == [1]
+    assert reads_of_the_row(statements) == 2
 
 
 def test_a_final_payment_is_not_asked_about(cast: Cast, bank, connection):
@@ -147,23 +188,25 @@ def test_a_payment_that_is_corrected_into_another_question_is_still_the_same_pay
 
 def test_while_somebody_asks_another_is_told_that_it_is_busy(cast: Cast, bank, connection):
     payment = payments.logged(cast.cashier)
-    checking.claim(payment.id, lease=LEASE)
+    checking.reserve(payment.id, lease=LEASE, bank_environment="qa")
     assert checking.check(payment.id, bank=connection).outcome is CheckOutcome.BUSY
     assert not bank.claims
 
 
 def test_of_eight_who_ask_at_once_one_asks(app: Flask, cast: Cast):
     payment = payments.logged(cast.cashier)
-    results = together(app, [lambda: checking.claim(payment.id, lease=LEASE)] * 8)
-    assert sum(isinstance(result, checking.Asked) for result in results) == 1
+    results = together(
+        app, [lambda: checking.reserve(payment.id, lease=LEASE, bank_environment="qa")] * 8
+    )
+    assert sum(isinstance(result, checking.Reservation) for result in results) == 1
 
 
 def test_the_claim_of_a_process_that_died_is_taken_again_after_the_lease(
     cast: Cast, bank, connection
 ):
     payment = payments.logged(cast.cashier)
-    checking.claim_due(lease=LEASE, bank_environment="qa")
-    assert checking.claim_due(lease=LEASE, bank_environment="qa") is None
+    checking.reserve_due(lease=LEASE, bank_environment="qa")
+    assert checking.reserve_due(lease=LEASE, bank_environment="qa") is None
     db.session.execute(
         update(Transaction).values(checking_until=clock.now() - timedelta(seconds=1))
     )
@@ -318,8 +361,8 @@ def test_the_worker_takes_the_longest_overdue_first_and_nobody_takes_one_twice(
     app: Flask, cast: Cast
 ):
     made = [payments.logged(cast.cashier) for _ in range(6)]
-    results = together(app, [lambda: checking.claim_due(lease=LEASE, bank_environment="qa")] * 8)
-    taken = [result.row_id for result in results if isinstance(result, checking.Asked)]
+    results = together(app, [lambda: checking.reserve_due(lease=LEASE, bank_environment="qa")] * 8)
+    taken = [result.row_id for result in results if isinstance(result, checking.Reservation)]
     assert sorted(taken) == sorted(payment.id for payment in made)
     assert results.count(None) == 2
 
@@ -330,9 +373,9 @@ def test_a_worker_skips_what_another_is_taking_at_this_moment(app: Flask, cast: 
         another.execute(
             text("SELECT 1 FROM transactions WHERE id = :id FOR UPDATE"), {"id": first.id}
         )
-        asked = checking.claim_due(lease=LEASE, bank_environment="qa")
+        asked = checking.reserve_due(lease=LEASE, bank_environment="qa")
         assert asked is not None and asked.row_id == second.id
-        assert checking.claim_due(lease=LEASE, bank_environment="qa") is None
+        assert checking.reserve_due(lease=LEASE, bank_environment="qa") is None
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,15 @@ from tests.support.bank import movement
 from tests.support.people import Cast
 from webapp.banking.gateway import BankAnswer, BankType, TransactionType
 from webapp.kernel.money import AmountProblem
-from webapp.transactions import bank_answers, presenting, queries, rules, service, wording
+from webapp.transactions import (
+    bank_answers,
+    check_schedule,
+    presenting,
+    queries,
+    rules,
+    service,
+    wording,
+)
 from webapp.transactions.declaration import COLUMNS, details_of
 from webapp.transactions.identifiers import Problem
 from webapp.transactions.lifecycle import Status
@@ -247,7 +255,7 @@ def test_the_timeline_tells_the_whole_story(cast: Cast):
 def test_the_older_a_payment_the_later_it_is_asked_about_again(cast: Cast, age, least):
     payment = payments.logged(cast.cashier)
     now = payment.waiting_since + age
-    assert least <= rules.next_check(payment, now) - now <= least * 1.1
+    assert least <= check_schedule.next_check(payment.waiting_since, now) - now <= least * 1.1
 
 
 def test_who_may_decide_is_told_in_words(cast: Cast):

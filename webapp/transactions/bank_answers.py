@@ -13,7 +13,7 @@ from webapp.banking.gateway import BankAnswer
 from webapp.kernel import clock
 from webapp.kernel.database import db
 from webapp.kernel.permissions import SYSTEM
-from webapp.transactions import allocation, matching, movements, queries, rules
+from webapp.transactions import allocation, check_schedule, matching, movements, queries
 from webapp.transactions.lifecycle import DECIDABLE, FINAL, Cause, Status, allows
 from webapp.transactions.matching import Decision, ReasonCode
 from webapp.transactions.models import Transaction
@@ -29,17 +29,17 @@ def record_answer(
     version: int,
     answer: BankAnswer,
     give_up_after: timedelta,
-    claimed_until: datetime | None = None,
+    reserved_until: datetime | None = None,
     quiet: bool = False,
 ) -> Transaction:
     """Let an answer of the bank decide, if the payment is still the one that was asked about.
 
     A payment that does not appear, or stays pending, for longer than `give_up_after` goes to a person.
-    `claimed_until` names the claim that is given back; `quiet` spaces the next question out. Raises
+    `reserved_until` names the reservation that ends with it; `quiet` spaces the next question out. Raises
     NotFound where it was deleted meanwhile.
     """
     recording = partial(
-        _record_answer, row_id, version, answer, give_up_after, claimed_until, quiet
+        _record_answer, row_id, version, answer, give_up_after, reserved_until, quiet
     )
     try:
         return recording()
@@ -54,11 +54,11 @@ def _record_answer(
     version: int,
     answer: BankAnswer,
     give_up_after: timedelta,
-    claimed_until: datetime | None,
+    reserved_until: datetime | None,
     quiet: bool,
 ) -> Transaction:
     transaction = queries.locked(row_id)
-    give_back(transaction, claimed_until)
+    end_reservation(transaction, reserved_until)
     transaction.last_checked_at = clock.now()
     if not is_current(transaction, version):
         transaction.next_check_at = None if transaction.is_final else clock.now()
@@ -73,15 +73,16 @@ def _record_answer(
     unmoved = is_current(transaction, version)
     if unmoved and transaction.status in DECIDABLE and _what_is_shown(transaction) != before:
         raise_version(transaction)  # the person who decides must have seen this
-    waiting = transaction.status is Status.IN_PROGRESS
-    transaction.next_check_at = rules.next_check(transaction, quiet=quiet) if waiting else None
+    waits = transaction.status is Status.IN_PROGRESS
+    next_at = check_schedule.next_check(transaction.waiting_since, clock.now(), quiet=quiet)
+    transaction.next_check_at = next_at if waits else None
     db.session.commit()
     return transaction
 
 
-def give_back(transaction: Transaction, claimed_until: datetime | None) -> None:
-    """End a claim; one whose time ran out may be somebody else's by now, and is left to them."""
-    if claimed_until is None or transaction.checking_until == claimed_until:
+def end_reservation(transaction: Transaction, reserved_until: datetime | None) -> None:
+    """End a reservation to ask about a payment; one that ran out may be somebody else's by now, and stays."""
+    if reserved_until is None or transaction.checking_until == reserved_until:
         transaction.checking_until = None
 
 

@@ -1,55 +1,14 @@
-"""Who may change or decide a payment, and when it is asked about again (DESIGN 3, 4, 7)."""
+"""Who may do what to a payment: correct, decide, reopen, free its movement, see the evidence (DESIGN 3, 7)."""
 
 from __future__ import annotations
 
-import random
 import uuid
 from collections.abc import Collection
-from datetime import datetime, timedelta
 
-from webapp.kernel import clock
 from webapp.kernel.errors import Conflict, Forbidden
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.permissions import Actor, Permission
-from webapp.transactions.lifecycle import DECIDABLE
 from webapp.transactions.models import Transaction
-
-_SPACING = (
-    (timedelta(seconds=60), timedelta(seconds=30)),
-    (timedelta(minutes=3), timedelta(minutes=1)),
-    (timedelta(minutes=10), timedelta(minutes=2)),
-    (timedelta(minutes=30), timedelta(minutes=5)),
-    (timedelta(hours=2), timedelta(minutes=15)),
-    (timedelta(hours=6), timedelta(minutes=30)),
-)
-"""Up to which age of a claim it is asked about how often; hourly after that."""
-
-
-AFTER_SILENCE = timedelta(minutes=2)
-"""The longest wait after a call that a well bank would have answered."""
-QUIET_SPACING = timedelta(minutes=15)
-"""The shortest wait in the bank's hours of maintenance."""
-
-
-def next_check(
-    transaction: Transaction,
-    now: datetime | None = None,
-    *,
-    quiet: bool = False,
-    silent: bool = False,
-) -> datetime:
-    """When the bank should be asked again: the older the claim, the later, and never all at once.
-
-    `quiet`: the bank is being maintained. `silent`: it did not answer, so nothing is known yet.
-    """
-    now = now or clock.now()
-    age = now - transaction.waiting_since
-    delay = next((delay for limit, delay in _SPACING if age < limit), timedelta(hours=1))
-    if silent:
-        delay = min(delay, AFTER_SILENCE)
-    if quiet:
-        delay = max(delay, QUIET_SPACING)
-    return now + delay * random.uniform(1.0, 1.1)  # noqa: S311
 
 
 def may_correct(actor: Actor, transaction: Transaction) -> bool:
@@ -139,17 +98,3 @@ def require_may_release(actor: Actor, holder: Transaction, ended_by: Collection[
     why_not = why_not_release(actor, holder, ended_by)
     if why_not:
         raise Forbidden(why_not, code="release_needs_another")
-
-
-__all__ = [
-    "DECIDABLE",
-    "may_correct",
-    "may_reopen",
-    "may_see_evidence",
-    "next_check",
-    "require_may_correct",
-    "require_may_decide",
-    "require_may_release",
-    "why_not_decide",
-    "why_not_release",
-]

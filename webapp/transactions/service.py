@@ -21,7 +21,7 @@ from webapp.kernel.permissions import Actor, Permission
 from webapp.transactions import allocation, identifiers, queries, rules, settlement
 from webapp.transactions import declaration as declaring
 from webapp.transactions.declaration import COLUMNS, NOT_ASKED, Details, details_of
-from webapp.transactions.lifecycle import Cause, Status, allows
+from webapp.transactions.lifecycle import DECIDABLE, Cause, Status, allows
 from webapp.transactions.models import Transaction
 from webapp.transactions.settlement import MovementUsed
 from webapp.transactions.status_changes import begin, event, move, required_reason
@@ -269,7 +269,7 @@ def decide(
     actor.require(Permission.TRANSACTION_REVIEW)
     reason = required_reason(reason)
     transaction = queries.locked(row_id)
-    if transaction.status not in rules.DECIDABLE:
+    if transaction.status not in DECIDABLE:
         raise Conflict(_not_decidable(transaction), code="not_decidable")
     rules.require_may_decide(actor, transaction)
     require_version(
