@@ -26,6 +26,7 @@ from webapp.kernel import clock
 from webapp.kernel.config import SANDBOX_ACCOUNT, Settings
 from webapp.transactions import checking, queries
 from webapp.transactions.checking import CheckOutcome
+from webapp.transactions.filtering import Filter
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
 
@@ -72,7 +73,7 @@ def mobile(tail: str = "100124", **changes: Any) -> dict[str, Any]:
 
 
 def stored(reference: str) -> Transaction:
-    return queries.page(queries.Filter(reference=reference), number=1, size=1).items[0]
+    return queries.page(Filter(reference=reference), number=1, size=1).items[0]
 
 
 def log(browser: Browser, form: dict[str, Any]) -> Transaction:

@@ -22,6 +22,7 @@ from webapp.banking.gateway import BankUnavailable
 from webapp.kernel import clock, formatting
 from webapp.kernel.database import db
 from webapp.transactions import queries
+from webapp.transactions.filtering import Filter
 from webapp.transactions.models import Transaction, TransactionEvent
 
 NEW = "/transactions/new"
@@ -428,4 +429,4 @@ def test_a_deleted_payment_frees_its_reference(cashier: Browser, supervisor: Bro
     )
     assert deleted.status == 303
     assert log(cashier, reference=reference).status == 303
-    assert queries.page(queries.Filter(), number=1, size=10).total == 1
+    assert queries.page(Filter(), number=1, size=10).total == 1

@@ -16,9 +16,9 @@ from webapp.banking.gateway import BankType, TransactionType
 from webapp.kernel.database import db
 from webapp.kernel.errors import NotFound
 from webapp.transactions import bank_answers, queries, service
+from webapp.transactions.filtering import Filter
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
-from webapp.transactions.queries import Filter
 
 pytestmark = pytest.mark.usefixtures("app")
 

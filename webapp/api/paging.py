@@ -20,7 +20,8 @@ from webapp.api.request_bodies import Model
 from webapp.kernel.config import Settings
 from webapp.kernel.errors import FieldProblem, Invalid
 from webapp.kernel.i18n import gettext as _
-from webapp.transactions.queries import Filter, Place
+from webapp.transactions.filtering import Filter
+from webapp.transactions.queries import Place
 
 MAX_SIZE = 100
 DEFAULT_SIZE = 20

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import date
 from typing import Any
 
 from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
 from wtforms import (
     Form,
     HiddenField,
@@ -19,22 +19,20 @@ from wtforms import (
 )
 from wtforms.fields import SelectChoice
 from wtforms.validators import Optional, StopValidation
-from wtforms.widgets import HiddenInput
+from wtforms.widgets import DateInput, HiddenInput
 
 from webapp.banking.gateway import BankType, Requirements, TransactionType
 from webapp.kernel import clock
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.i18n import lazy_gettext as _l
 from webapp.kernel.money import InvalidAmount, parse_amount
-from webapp.transactions import identifiers, wording
+from webapp.transactions import filtering, identifiers, intake, wording
 from webapp.transactions.declaration import Details, details_of
 from webapp.transactions.identifiers import Misspelt, Problem
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
-from webapp.transactions.queries import Filter
 from webapp.web.form_fields import DayField
 
-OLDEST_OPERATION = date(2020, 1, 1)
 RequirementsOf = Callable[[BankType, str | None], Requirements]
 
 
@@ -55,8 +53,7 @@ class Spelled:
         except Misspelt as error:
             if error.problem is Problem.MISSING:
                 raise StopValidation(wording.missing(field.name)) from None
-            digits = form.requirements.reference_digits if field.name == "reference" else (9, 9)
-            raise StopValidation(wording.misspelling(error.problem, digits)) from None
+            raise StopValidation(wording.misspelling(error.problem)) from None
 
 
 class OneOf:
@@ -191,10 +188,6 @@ class PaymentForm(FlaskForm):
             return _("De donde salió el dinero. Una transferencia sin indicar es de Banesco.")
         return ""
 
-    def validate_reference(self, field: Any) -> None:
-        digits = self.requirements.reference_digits
-        Spelled(lambda text: identifiers.reference(text, digits))(self, field)
-
     def validate_amount(self, field: Any) -> None:
         if not (field.data or "").strip():
             raise StopValidation(wording.missing(field.name))
@@ -203,20 +196,28 @@ class PaymentForm(FlaskForm):
         except InvalidAmount as error:
             raise StopValidation(wording.amount_problem(error.problem)) from None
 
-    def validate_operation_date(self, field: Any) -> None:
-        refuse_impossible_day(field)
-        if self.requirements.operation_date and not field.data:
-            raise StopValidation(wording.missing(field.name))
-
-    def validate_payer_bank(self, field: Any) -> None:
-        if self.requirements.payer_bank and not field.data:
-            raise StopValidation(wording.missing(field.name))
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Judge each field by itself, and then what the dialect demands of them."""
+        valid: bool = super().validate(extra_validators)
+        for complaint in intake.complaints(
+            reference=self.reference.data or "",
+            payer_bank=getattr(self.payer_bank, "canonical", None),
+            operation_date=self.operation_date.data,
+            amount=getattr(self.amount, "canonical", None),
+            needs=self.requirements,
+        ):
+            field = self[complaint.field]
+            if not field.errors:
+                field.errors, valid = [complaint.sentence], False
+        return valid
 
     def details(self) -> Details:
         """The declared payment in canonical spelling; only after `validate`."""
         return Details(
             bank=self.bank.canonical,
-            reference=self.reference.canonical,
+            reference=identifiers.reference(
+                self.reference.data, self.requirements.reference_digits
+            ),
             amount=self.amount.canonical,
             payer_bank=self.payer_bank.canonical,
             operation_date=self.operation_date.data,
@@ -248,7 +249,7 @@ def declared(transaction: Transaction) -> Mapping[str, Any]:
 
 
 class FilterForm(Form):
-    """The list's filter as it stands in the address; what makes no sense is said, not ignored."""
+    """The list's filter as it stands in the address, which `filtering` reads."""
 
     q = StringField(_l("Nombre o referencia"))
     status = SelectField(_l("Estado"), validate_choice=False)
@@ -257,79 +258,17 @@ class FilterForm(Form):
     reference = StringField(wording.FIELDS["reference"], render_kw={"inputmode": "numeric"})
     phone = StringField(wording.FIELDS["phone"], render_kw={"inputmode": "tel"})
     national_id = StringField(wording.FIELDS["national_id"])
-    from_date = DayField(_l("Desde"))
-    to_date = DayField(_l("Hasta"))
+    from_date = StringField(_l("Desde"), widget=DateInput())
+    to_date = StringField(_l("Hasta"), widget=DateInput())
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, given: MultiDict[str, str]) -> None:
+        super().__init__(given)
         everything = [SelectChoice("", _l("Todos"))]
         self.status.choices = everything + [
             SelectChoice(s.value, wording.STATUSES[s]) for s in Status
         ]
         self.bank.choices = everything + _banks()
         self.transaction_type.choices = everything + _kinds()
-
-    def validate_q(self, field: Any) -> None:
-        if "\x00" in (field.data or "") or len(field.data or "") > identifiers.NAME_LENGTH[1]:
-            raise StopValidation(_("Busque por un nombre o una referencia más cortos."))
-
-    def validate_status(self, field: Any) -> None:
-        _optional(field, lambda text: Status(text))
-
-    def validate_bank(self, field: Any) -> None:
-        _optional(field, lambda text: BankType(text))
-
-    def validate_transaction_type(self, field: Any) -> None:
-        _optional(field, lambda text: TransactionType(text))
-
-    def validate_reference(self, field: Any) -> None:
-        Spelled(lambda text: identifiers.reference(text, (1, 20)), optional=True)(self, field)
-
-    def validate_phone(self, field: Any) -> None:
-        Spelled(identifiers.phone, optional=True)(self, field)
-
-    def validate_national_id(self, field: Any) -> None:
-        Spelled(identifiers.national_id, optional=True)(self, field)
-
-    def validate_to_date(self, field: Any) -> None:
-        if field.data and self.from_date.data and field.data < self.from_date.data:
-            raise StopValidation(_("«Hasta» no puede ser anterior a «Desde»."))
-        if field.data and field.data.year > 9998:
-            raise StopValidation(_("Esa fecha no existe en el calendario de pagos."))
-
-    requirements = Requirements(reference_digits=(1, 20))
-
-    def wanted(self) -> Filter:
-        """The filter; only after `validate`."""
-        return Filter(
-            q=(self.q.data or "").strip() or None,
-            status=self.status.canonical,
-            bank=self.bank.canonical,
-            transaction_type=self.transaction_type.canonical,
-            reference=self.reference.canonical,
-            phone=self.phone.canonical,
-            national_id=self.national_id.canonical,
-            from_date=self.from_date.data,
-            to_date=self.to_date.data,
-        )
-
-
-def _optional(field: Any, read: Callable[[str], Any]) -> None:
-    field.canonical = None
-    if field.data:
-        try:
-            field.canonical = read(field.data)
-        except ValueError:
-            raise StopValidation(_("Elija una de las opciones.")) from None
-
-
-def refuse_impossible_day(field: Any) -> None:
-    """A day on which money can have moved: neither in the future nor before the present bolívar."""
-    if not field.data:
-        return
-    if field.data > clock.today():
-        raise StopValidation(
-            _("La fecha no puede ser futura. Escriba el día del pago, como 24/11/2026.")
-        )
-    if field.data < OLDEST_OPERATION:
-        raise StopValidation(_("Esa fecha es demasiado antigua. Escriba el día del pago."))
+        self.wanted, problems = filtering.read(given)
+        for problem in problems:
+            self[str(problem.location[0])].errors = [problem.detail]

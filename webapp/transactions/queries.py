@@ -5,38 +5,24 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, func, or_, select, text, tuple_
 from sqlalchemy.orm import joinedload
 
 from webapp.accounts.models import ApiKey
-from webapp.banking.gateway import BankType, TransactionType
+from webapp.banking.gateway import TransactionType
 from webapp.kernel import clock
 from webapp.kernel.database import db
 from webapp.kernel.errors import NotFound
 from webapp.transactions import identifiers
-from webapp.transactions.lifecycle import DECIDABLE, Status
+from webapp.transactions.filtering import Filter
+from webapp.transactions.lifecycle import DECIDABLE
 from webapp.transactions.models import Transaction, TransactionEvent
 
 NEWEST_FIRST = (Transaction.created_at.desc(), Transaction.id.desc())
 EXPORT_CHUNK = 500
-
-
-@dataclass(frozen=True)
-class Filter:
-    """What a list is narrowed to; canonical spellings. Dates are days in Caracas, both included."""
-
-    q: str | None = None
-    status: Status | None = None
-    bank: BankType | None = None
-    transaction_type: TransactionType | None = None
-    reference: str | None = None
-    phone: str | None = None
-    national_id: str | None = None
-    from_date: date | None = None
-    to_date: date | None = None
 
 
 @dataclass(frozen=True)

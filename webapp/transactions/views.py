@@ -20,12 +20,12 @@ from webapp.kernel.database import db
 from webapp.kernel.errors import Conflict, Invalid
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.permissions import Permission
-from webapp.transactions import asking, check_panel, presenting, queries, rules, service
+from webapp.transactions import asking, check_panel, intake, presenting, queries, rules, service
 from webapp.transactions.forms import FilterForm, PaymentForm, declared
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
 from webapp.transactions.payment_page import show_page, url_of
-from webapp.transactions.queries import Filter
+from webapp.transactions.queries import Page
 from webapp.transactions.reason_form import ReasonForm
 from webapp.transactions.service import ReferenceTaken, TransactionIdTaken
 from webapp.transactions.versions import StaleVersion, changes_since
@@ -43,26 +43,30 @@ PAGE_SIZE = 25
 def index() -> ResponseReturnValue:
     """The list, narrowed by what stands in the address."""
     filters = FilterForm(request.args)
-    valid = filters.validate()
-    number = max(request.args.get("page", 1, type=int), 1)
-    wanted = filters.wanted() if valid else Filter()
-    page = queries.page(wanted, number=min(number, 100_000), size=PAGE_SIZE)
-    if page.total and not page.items:
-        page = queries.page(wanted, number=page.pages, size=PAGE_SIZE)  # the last one there is
-    if not valid:
-        page = queries.Page(items=[], total=0, number=1, size=PAGE_SIZE)
-    polling = any(row.status is Status.IN_PROGRESS for row in page.items)
-    context = {
-        "filters": filters,
-        "page": page,
-        "page_url": _page_url,
-        "rows": page.items,
-        "polling": polling,
-        "current_url": _page_url(page.number),
-    }
-    response = page_or_part("transactions/list.html", "transactions/_rows.html", **context)
-    response.status_code = 200 if valid else 422
+    page = _page(filters)
+    response = page_or_part(
+        "transactions/list.html",
+        "transactions/_rows.html",
+        filters=filters,
+        page=page,
+        page_url=_page_url,
+        rows=page.items,
+        polling=any(row.status is Status.IN_PROGRESS for row in page.items),
+        current_url=_page_url(page.number),
+    )
+    response.status_code = 422 if filters.errors else 200
     return response
+
+
+def _page(filters: FilterForm) -> Page:
+    """Return the page that is asked for, or the last one there is; none where the filter makes no sense."""
+    if filters.errors:
+        return Page(items=[], total=0, number=1, size=PAGE_SIZE)
+    number = min(max(request.args.get("page", 1, type=int), 1), 100_000)
+    page = queries.page(filters.wanted, number=number, size=PAGE_SIZE)
+    if page.total and not page.items:
+        page = queries.page(filters.wanted, number=page.pages, size=PAGE_SIZE)
+    return page
 
 
 def _page_url(number: int) -> str:
@@ -87,15 +91,13 @@ def new() -> ResponseReturnValue:
         return _stale_form_page(form)
     if not form.validate():
         return _form_page(form, status=422)
-    details = form.details()
     try:
-        logged = service.log(
+        logged = intake.log(
             actor=actor(),
-            details=details,
+            details=form.details(),
             transaction_id=form.transaction_id.canonical,
             submission_key=form.own_submission_key(),
-            bank_environment=bank().policy.environment,
-            receiving_account=bank().receiving_account(details.bank, details.payer_bank),
+            bank=bank(),
         )
     except ReferenceTaken as taken:
         form.reference.errors = [str(taken.sentence)]
@@ -169,14 +171,13 @@ def edit(transaction_id: str) -> ResponseReturnValue:
         return _stale_form_page(form, editing=transaction)
     if not form.validate():
         return _form_page(form, status=422, editing=transaction)
-    details = form.details()
     try:
-        changed = service.correct(
+        changed = intake.correct(
             actor=actor(),
             row_id=transaction.id,
             version=form.version.data,
-            details=details,
-            receiving_account=bank().receiving_account(details.bank, details.payer_bank),
+            details=form.details(),
+            bank=bank(),
         )
     except ReferenceTaken as taken:
         form.reference.errors = [str(taken.sentence)]

@@ -1,4 +1,4 @@
-"""The parameters of queries as models: they document, and all but the first read as well."""
+"""The parameters of queries: models that document them, and the filter of lists as the pages read it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from typing import Annotated
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from webapp.api import paging
 from webapp.api.contract import formats
 from webapp.api.fields import NationalId, Phone, Reason, spelled
 from webapp.banking.gateway import BankType, TransactionType
-from webapp.kernel.errors import FieldProblem, Invalid
-from webapp.transactions import identifiers
-from webapp.transactions.forms import FilterForm
+from webapp.kernel.errors import Invalid
+from webapp.transactions import filtering, identifiers
+from webapp.transactions.filtering import Filter
 from webapp.transactions.lifecycle import Status
-from webapp.transactions.queries import Filter
 
 Reference = Annotated[
     str,
@@ -35,7 +33,7 @@ Search = Annotated[
 
 
 class TransactionFilter(BaseModel):
-    """What a list is narrowed to, for the contract; `listing.filters` reads it with the pages' form."""
+    """What a list is narrowed to, for the contract; `filtering` reads it, as it does for the pages."""
 
     status: Status | None = None
     reference: Reference | None = None
@@ -57,24 +55,8 @@ class DeletionQuery(BaseModel):
 
 
 def filters() -> Filter:
-    """The filter of the query. Raises Invalid for what makes no sense."""
-    form = FilterForm(request.args)
-    if not form.validate():
-        codes = _codes()
-        raise Invalid(
-            problems=[
-                FieldProblem((name,), str(sentence), codes.get(name, "invalid"), in_query=True)
-                for name, sentences in form.errors.items()
-                for sentence in sentences
-            ]
-        )
-    return form.wanted()
-
-
-def _codes() -> dict[str, str]:
-    """The stable codes of what the contract's model of the filter finds wrong, by parameter."""
-    try:
-        paging.query(TransactionFilter)
-    except Invalid as invalid:
-        return {str(problem.location[0]): problem.code for problem in invalid.problems}
-    return {}
+    """Return the filter of the query. Raises Invalid for what makes no sense."""
+    wanted, problems = filtering.read(request.args)
+    if problems:
+        raise Invalid(problems=problems)
+    return wanted

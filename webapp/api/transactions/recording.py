@@ -10,14 +10,12 @@ from flask import request
 from webapp.api import request_bodies
 from webapp.api.transactions import preconditions, schemas
 from webapp.banking.in_force import bank
-from webapp.kernel import clock
 from webapp.kernel.errors import Conflict, FieldProblem, Invalid
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.permissions import Permission
-from webapp.transactions import identifiers, queries, service, wording
+from webapp.transactions import intake, queries, service
 from webapp.transactions.declaration import Details, details_of
-from webapp.transactions.forms import OLDEST_OPERATION
-from webapp.transactions.identifiers import Misspelt
+from webapp.transactions.intake import Complaint
 from webapp.transactions.models import Transaction
 from webapp.web.guard import actor
 
@@ -47,13 +45,12 @@ def record(
         if conditional and "If-Match" in request.headers:
             raise request_bodies.VersionMismatch()
         try:
-            logged = service.log(
+            logged = intake.log(
                 actor=actor(),
                 details=details,
                 transaction_id=given.transaction_id,
                 submission_key=submission_key,
-                bank_environment=bank().policy.environment,
-                receiving_account=bank().receiving_account(details.bank, details.payer_bank),
+                bank=bank(),
             )
         except (service.TransactionIdTaken, service.ReferenceTaken):
             # Perhaps by the very same payment, sent twice at once.
@@ -84,12 +81,8 @@ def correct(transaction: Transaction, details: Details, *, conditional: bool = T
     """Change what was declared, where If-Match allows. Raises VersionMismatch beside the service's."""
     expecting = preconditions.expected_version(transaction) if conditional else nullcontext()
     with expecting as version:
-        return service.correct(
-            actor=actor(),
-            row_id=transaction.id,
-            version=version,
-            details=details,
-            receiving_account=bank().receiving_account(details.bank, details.payer_bank),
+        return intake.correct(
+            actor=actor(), row_id=transaction.id, version=version, details=details, bank=bank()
         )
 
 
@@ -110,25 +103,24 @@ def _missing(name: str) -> FieldProblem:
 
 
 def complete(details: Details) -> Details:
-    """The details with what the dialect demands of them. Raises Invalid."""
-    problems = []
-    needs = bank().gateway.requirements(details.bank, details.payer_bank)
-    reference = details.reference
-    try:
-        reference = identifiers.reference(details.reference, needs.reference_digits)
-    except Misspelt as error:
-        sentence = wording.misspelling(error.problem, needs.reference_digits)
-        problems.append(FieldProblem(("reference",), sentence, error.problem.value))
-    day = details.operation_date
-    if day and not OLDEST_OPERATION <= day <= clock.today():
-        sentence = _("Escriba el día del pago; no puede ser futuro.")
-        problems.append(FieldProblem(("operation_date",), sentence, "date"))
-    missing = {
-        "operation_date": needs.operation_date and not day,
-        "payer_bank": needs.payer_bank and not details.payer_bank,
-        "amount": needs.amount and details.amount is None,
+    """Return the details with what the dialect in force demands of them. Raises Invalid."""
+    found = intake.complaints(
+        reference=details.reference,
+        payer_bank=details.payer_bank,
+        operation_date=details.operation_date,
+        amount=details.amount,
+        needs=intake.requirements(details, bank=bank()),
+    )
+    if found:
+        raise Invalid(problems=[_problem(complaint) for complaint in found])
+    return intake.canonical(details, bank=bank())
+
+
+def _problem(complaint: Complaint) -> FieldProblem:
+    """Word a complaint for programs, whose spellings are not those of the pages."""
+    words = {
+        "missing": _("Falta este dato."),
+        "date": _("Escriba el día del pago; no puede ser futuro."),
     }
-    problems += [_missing(name) for name, is_missing in missing.items() if is_missing]
-    if problems:
-        raise Invalid(problems=problems)
-    return replace(details, reference=reference)
+    sentence = words.get(complaint.code, complaint.sentence)
+    return FieldProblem((complaint.field,), sentence, complaint.code)
