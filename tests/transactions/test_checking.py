@@ -188,7 +188,7 @@ def test_a_payment_that_is_corrected_into_another_question_is_still_the_same_pay
 
 def test_while_somebody_asks_another_is_told_that_it_is_busy(cast: Cast, bank, connection):
     payment = payments.logged(cast.cashier)
-    checking.reserve(payment.id, lease=LEASE, bank_environment="qa")
+    checking.take_lease(payment.id, lasting=LEASE, bank_environment="qa")
     assert checking.check(payment.id, bank=connection).outcome is CheckOutcome.BUSY
     assert not bank.claims
 
@@ -196,17 +196,17 @@ def test_while_somebody_asks_another_is_told_that_it_is_busy(cast: Cast, bank, c
 def test_of_eight_who_ask_at_once_one_asks(app: Flask, cast: Cast):
     payment = payments.logged(cast.cashier)
     results = together(
-        app, [lambda: checking.reserve(payment.id, lease=LEASE, bank_environment="qa")] * 8
+        app, [lambda: checking.take_lease(payment.id, lasting=LEASE, bank_environment="qa")] * 8
     )
-    assert sum(isinstance(result, checking.Reservation) for result in results) == 1
+    assert sum(isinstance(result, checking.Lease) for result in results) == 1
 
 
 def test_the_claim_of_a_process_that_died_is_taken_again_after_the_lease(
     cast: Cast, bank, connection
 ):
     payment = payments.logged(cast.cashier)
-    checking.reserve_due(lease=LEASE, bank_environment="qa")
-    assert checking.reserve_due(lease=LEASE, bank_environment="qa") is None
+    checking.take_due_lease(lasting=LEASE, bank_environment="qa")
+    assert checking.take_due_lease(lasting=LEASE, bank_environment="qa") is None
     db.session.execute(
         update(Transaction).values(checking_until=clock.now() - timedelta(seconds=1))
     )
@@ -361,8 +361,10 @@ def test_the_worker_takes_the_longest_overdue_first_and_nobody_takes_one_twice(
     app: Flask, cast: Cast
 ):
     made = [payments.logged(cast.cashier) for _ in range(6)]
-    results = together(app, [lambda: checking.reserve_due(lease=LEASE, bank_environment="qa")] * 8)
-    taken = [result.row_id for result in results if isinstance(result, checking.Reservation)]
+    results = together(
+        app, [lambda: checking.take_due_lease(lasting=LEASE, bank_environment="qa")] * 8
+    )
+    taken = [result.row_id for result in results if isinstance(result, checking.Lease)]
     assert sorted(taken) == sorted(payment.id for payment in made)
     assert results.count(None) == 2
 
@@ -373,9 +375,9 @@ def test_a_worker_skips_what_another_is_taking_at_this_moment(app: Flask, cast: 
         another.execute(
             text("SELECT 1 FROM transactions WHERE id = :id FOR UPDATE"), {"id": first.id}
         )
-        asked = checking.reserve_due(lease=LEASE, bank_environment="qa")
+        asked = checking.take_due_lease(lasting=LEASE, bank_environment="qa")
         assert asked is not None and asked.row_id == second.id
-        assert checking.reserve_due(lease=LEASE, bank_environment="qa") is None
+        assert checking.take_due_lease(lasting=LEASE, bank_environment="qa") is None
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
@@ -20,6 +21,7 @@ from tests.support.people import Cast, Person
 from tests.support.programs import Program
 from tests.support.properties import calmly
 from tests.support.threads import together
+from webapp.accounts.api_keys import issue
 from webapp.banking.gateway import BankAnswer, Movement, MovementState, TransactionType
 from webapp.kernel.database import db
 from webapp.kernel.errors import Conflict, DomainError, Forbidden
@@ -194,6 +196,26 @@ def test_who_deleted_what_was_approved_unseen_does_not_approve_its_heir(cast: Ca
     assert codes(heir) == ["MOVEMENT_ALREADY_USED"]
     assert refusal(cast.supervisor, heir).code == "release_needs_another"
     assert decide(cast.other_supervisor, heir).status is Status.COMPLETED
+
+
+def test_who_made_the_key_that_deleted_the_payment_does_not_approve_its_heir_either(cast: Cast):
+    key = issue(actor=cast.admin.actor, user_id=cast.supervisor.id, name="cierre").key
+    with_key = replace(cast.supervisor.actor, key_id=key.id, key_makers=frozenset({cast.admin.id}))
+    first = paid(cast, confirmed(WHOLE))
+    service.delete(actor=with_key, row_id=first.id, reason="Mal cargado")
+    heir = bank_says(declared(cast.cashier), confirmed(WHOLE))
+    for person in (cast.supervisor, cast.admin):
+        assert refusal(person, heir).code == "release_needs_another"
+    assert decide(cast.other_supervisor, heir).status is Status.COMPLETED
+
+
+def test_a_key_does_not_approve_the_heir_of_what_its_maker_deleted(cast: Cast):
+    first = paid(cast, confirmed(WHOLE))
+    delete(cast.admin, first)
+    heir = bank_says(declared(cast.cashier), confirmed(WHOLE))
+    key = issue(actor=cast.admin.actor, user_id=cast.supervisor.id, name="cierre").key
+    with_key = replace(cast.supervisor.actor, key_id=key.id, key_makers=frozenset({cast.admin.id}))
+    assert refusal(replace(cast.supervisor, actor=with_key), heir).code == "release_needs_another"
 
 
 def test_who_deleted_the_payment_may_still_reject_its_heir(cast: Cast):

@@ -29,18 +29,16 @@ def record_answer(
     version: int,
     answer: BankAnswer,
     give_up_after: timedelta,
-    reserved_until: datetime | None = None,
+    leased_until: datetime | None = None,
     quiet: bool = False,
 ) -> Transaction:
     """Let an answer of the bank decide, if the payment is still the one that was asked about.
 
     A payment that does not appear, or stays pending, for longer than `give_up_after` goes to a person.
-    `reserved_until` names the reservation that ends with it; `quiet` spaces the next question out. Raises
+    `leased_until` names the lease that ends with it; `quiet` spaces the next question out. Raises
     NotFound where it was deleted meanwhile.
     """
-    recording = partial(
-        _record_answer, row_id, version, answer, give_up_after, reserved_until, quiet
-    )
+    recording = partial(_record_answer, row_id, version, answer, give_up_after, leased_until, quiet)
     try:
         return recording()
     except IntegrityError:
@@ -54,11 +52,11 @@ def _record_answer(
     version: int,
     answer: BankAnswer,
     give_up_after: timedelta,
-    reserved_until: datetime | None,
+    leased_until: datetime | None,
     quiet: bool,
 ) -> Transaction:
     transaction = queries.locked(row_id)
-    end_reservation(transaction, reserved_until)
+    end_lease(transaction, leased_until)
     transaction.last_checked_at = clock.now()
     if not is_current(transaction, version):
         transaction.next_check_at = None if transaction.is_final else clock.now()
@@ -80,9 +78,9 @@ def _record_answer(
     return transaction
 
 
-def end_reservation(transaction: Transaction, reserved_until: datetime | None) -> None:
-    """End a reservation to ask about a payment; one that ran out may be somebody else's by now, and stays."""
-    if reserved_until is None or transaction.checking_until == reserved_until:
+def end_lease(transaction: Transaction, leased_until: datetime | None) -> None:
+    """End the lease of a payment; one that ran out may belong to another process by now, and stays."""
+    if leased_until is None or transaction.checking_until == leased_until:
         transaction.checking_until = None
 
 

@@ -1,4 +1,4 @@
-"""Ask the bank about one payment: reserve it, ask with no unit of work open, record the answer (DESIGN 4).
+"""Ask the bank about one payment: lease it, ask with no unit of work open, record the answer (DESIGN 4).
 
 The row is read once before the bank is asked, and once after.
 """
@@ -51,15 +51,15 @@ class CheckResult:
 
 
 @dataclass(frozen=True)
-class Reservation:
-    """A payment that this process alone may ask about for now, as it was read when it was reserved."""
+class Lease:
+    """The right of one process to ask about a payment for now, with what was read of it."""
 
     row_id: uuid.UUID
     version: int
     claim: Claim
     waiting_since: datetime
     until: datetime
-    """When the reservation ends by itself; it also tells this one from a later one."""
+    """When the lease ends by itself; it also tells this lease from a later one."""
 
 
 def check(
@@ -70,16 +70,16 @@ def check(
     `patient`: the worker's way, with repeats and all the time the settings give. `probe`: ask even
     while the bank is taken to be down. Raises NotFound for a deleted payment.
     """
-    reserved = reserve(row_id, lease=_lease(bank), bank_environment=bank.policy.environment)
-    if isinstance(reserved, CheckResult):
-        return reserved
-    return ask(reserved, bank=bank, patient=patient, probe=probe)
+    lease = take_lease(row_id, lasting=_lease_time(bank), bank_environment=bank.policy.environment)
+    if isinstance(lease, CheckResult):
+        return lease
+    return ask(lease, bank=bank, patient=patient, probe=probe)
 
 
-def reserve(
-    row_id: uuid.UUID, *, lease: timedelta, bank_environment: str
-) -> Reservation | CheckResult:
-    """Reserve one payment of this environment, until the reservation is ended or the lease runs out.
+def take_lease(
+    row_id: uuid.UUID, *, lasting: timedelta, bank_environment: str
+) -> Lease | CheckResult:
+    """Take the lease of one payment of this environment, until it is ended or its time runs out.
 
     A make-believe payment is never asked about at the real bank, nor a real one at the other.
     """
@@ -91,22 +91,22 @@ def reserve(
     if transaction.checking_until and transaction.checking_until > now:
         db.session.rollback()
         return CheckResult(CheckOutcome.BUSY)
-    return _reserved(transaction, now + lease)
+    return _leased(transaction, now + lasting)
 
 
-def reserve_due(*, lease: timedelta, bank_environment: str) -> Reservation | None:
-    """Reserve the payment of this environment that is longest overdue and that no other worker is taking."""
+def take_due_lease(*, lasting: timedelta, bank_environment: str) -> Lease | None:
+    """Take the lease of the payment of this environment that is longest overdue and that no other worker is taking."""
     now = clock.now()
     due = queries.due(now, bank_environment=bank_environment)
     transaction = db.session.scalar(due.limit(1).with_for_update(skip_locked=True))
     if transaction is None:
         db.session.rollback()
         return None
-    return _reserved(transaction, now + lease)
+    return _leased(transaction, now + lasting)
 
 
-def _reserved(transaction: Transaction, until: datetime) -> Reservation:
-    reservation = Reservation(
+def _leased(transaction: Transaction, until: datetime) -> Lease:
+    lease = Lease(
         row_id=transaction.id,
         version=transaction.version,
         claim=transaction.as_claim(),
@@ -115,107 +115,105 @@ def _reserved(transaction: Transaction, until: datetime) -> Reservation:
     )
     transaction.checking_until = until
     db.session.commit()  # no unit of work stays open while we talk to the bank
-    return reservation
+    return lease
 
 
-def ask(
-    reservation: Reservation, *, bank: BankConnection, patient: bool, probe: bool
-) -> CheckResult:
-    """Ask about a payment that was reserved, and end the reservation whatever happens."""
+def ask(lease: Lease, *, bank: BankConnection, patient: bool, probe: bool) -> CheckResult:
+    """Ask about a leased payment, and end the lease whatever happens."""
     try:
         if not probe and not availability.may_ask(bank.policy.environment):
-            return _postponed(reservation, clock.now() + availability.PROBE_EVERY)
+            return _postponed(lease, clock.now() + availability.PROBE_EVERY)
         db.session.rollback()
-        return _ask(reservation, bank, patient=patient)
+        return _ask(lease, bank, patient=patient)
     except CallNotAllowed as limit:
-        _end(reservation, limit.allowed_at)
+        _end(lease, limit.allowed_at)
         return CheckResult(CheckOutcome.WAIT, limit.allowed_at)
     except BankError as error:
         log.warning("bank_silent", kind=type(error).__name__, detail=error.detail)
-        return _later(reservation, bank, error)
+        return _later(lease, bank, error)
     except ClaimIncomplete:
-        _end(reservation, clock.now() + check_schedule.INCOMPLETE_SPACING)
+        _end(lease, clock.now() + check_schedule.INCOMPLETE_SPACING)
         return CheckResult(CheckOutcome.INCOMPLETE)
     except NotFound:
         return CheckResult(CheckOutcome.NOT_CHECKABLE)
     except Exception as mistake:
-        _later(reservation, bank, mistake)
+        _later(lease, bank, mistake)
         raise
 
 
-def _ask(reservation: Reservation, bank: BankConnection, *, patient: bool) -> CheckResult:
+def _ask(lease: Lease, bank: BankConnection, *, patient: bool) -> CheckResult:
     answer = bank.gateway.ask(
-        reservation.claim,
-        calls=bank.call_log(reservation.claim, reservation.row_id),
+        lease.claim,
+        calls=bank.call_log(lease.claim, lease.row_id),
         seconds=bank.worker_seconds if patient else bank.interactive_seconds,
         attempts=min(3, bank.policy.limit) if patient else 1,
     )
     bank_answers.record_answer(
-        row_id=reservation.row_id,
-        version=reservation.version,
+        row_id=lease.row_id,
+        version=lease.version,
         answer=answer,
         give_up_after=bank.give_up_after,
-        reserved_until=reservation.until,
+        leased_until=lease.until,
         quiet=bank.is_quiet(clock.now()),
     )
     return CheckResult(CheckOutcome.ANSWERED)
 
 
-def _later(reservation: Reservation, bank: BankConnection, why: Exception) -> CheckResult:
+def _later(lease: Lease, bank: BankConnection, why: Exception) -> CheckResult:
     """Ask again later, because the bank said nothing; change nothing else."""
     db.session.rollback()
     now = clock.now()
     silence = why.outcome if isinstance(why, BankError) else Outcome.UNREADABLE
     retry_after = why.retry_after if isinstance(why, BankError) else None
     if retry_after is not None:
-        return _postponed(reservation, now + timedelta(seconds=max(retry_after, 1)), silence)
+        return _postponed(lease, now + timedelta(seconds=max(retry_after, 1)), silence)
     silent = isinstance(why, BankError) and why.can_repeat
     next_at = check_schedule.next_check(
-        reservation.waiting_since, now, quiet=bank.is_quiet(now), silent=silent
+        lease.waiting_since, now, quiet=bank.is_quiet(now), silent=silent
     )
-    allowed_at = bank.next_allowed_at(reservation.claim, reservation.row_id)
-    return _postponed(reservation, max(next_at, allowed_at or next_at), silence)
+    allowed_at = bank.next_allowed_at(lease.claim, lease.row_id)
+    return _postponed(lease, max(next_at, allowed_at or next_at), silence)
 
 
 def _postponed(
-    reservation: Reservation, next_at: datetime, silence: Outcome = Outcome.UNAVAILABLE
+    lease: Lease, next_at: datetime, silence: Outcome = Outcome.UNAVAILABLE
 ) -> CheckResult:
-    if not _end(reservation, next_at):
+    if not _end(lease, next_at):
         return CheckResult(CheckOutcome.NOT_CHECKABLE)
     return CheckResult(CheckOutcome.BANK_SILENT, next_at, silence)
 
 
-def _end(reservation: Reservation, next_at: datetime) -> bool:
-    """End the reservation; a payment in process is due again at `next_at`. False where it was deleted."""
+def _end(lease: Lease, next_at: datetime) -> bool:
+    """End the lease; a payment in process is due again at `next_at`. False where it was deleted."""
     db.session.rollback()
     try:
-        transaction = queries.locked(reservation.row_id)
+        transaction = queries.locked(lease.row_id)
     except NotFound:
         db.session.rollback()
         return False
-    bank_answers.end_reservation(transaction, reservation.until)
+    bank_answers.end_lease(transaction, lease.until)
     if transaction.status is Status.IN_PROGRESS:
         transaction.next_check_at = next_at
     db.session.commit()
     return True
 
 
-def _lease(bank: BankConnection) -> timedelta:
-    """Return more time than asking can take, so that a reservation runs out only after a death."""
+def _lease_time(bank: BankConnection) -> timedelta:
+    """Return more time than asking can take, so that a lease runs out only after its process died."""
     return timedelta(seconds=bank.worker_seconds + 15)
 
 
 def check_due(*, bank: BankConnection) -> bool:
     """Ask about the payment that is longest overdue; False where nothing is due or may be asked.
 
-    While the bank is taken to be down nothing is even reserved, but for a probe now and then.
+    While the bank is taken to be down nothing is even leased, but for a probe now and then.
     """
     if not availability.may_ask(bank.policy.environment):
         return False
-    reservation = reserve_due(lease=_lease(bank), bank_environment=bank.policy.environment)
-    if reservation is None:
+    lease = take_due_lease(lasting=_lease_time(bank), bank_environment=bank.policy.environment)
+    if lease is None:
         return False
-    ask(reservation, bank=bank, patient=True, probe=True)
+    ask(lease, bank=bank, patient=True, probe=True)
     return True
 
 

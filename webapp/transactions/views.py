@@ -85,12 +85,9 @@ def _page_url(number: int) -> str:
 def new() -> ResponseReturnValue:
     """Log a payment; the bank is asked right after, and nobody waits for it."""
     form = PaymentForm(requirements_of=bank().gateway.requirements)
-    if request.method != "POST":
-        return _form_page(form)
-    if form_is_stale():
-        return _stale_form_page(form)
-    if not form.validate():
-        return _form_page(form, status=422)
+    not_sent = _not_sent(form)
+    if not_sent is not None:
+        return not_sent
     try:
         logged = intake.log(
             actor=actor(),
@@ -99,26 +96,40 @@ def new() -> ResponseReturnValue:
             submission_key=form.own_submission_key(),
             bank=bank(),
         )
-    except ReferenceTaken as taken:
-        form.reference.errors = [str(taken.sentence)]
-        return _form_page(form, status=409, duplicate=taken.holder)
-    except TransactionIdTaken as taken:
-        form.transaction_id.errors = [str(taken.sentence)]
-        return _form_page(form, status=409)
+    except (ReferenceTaken, TransactionIdTaken) as taken:
+        return _taken_page(form, taken)
     if logged.created:
         asking.ask_in_background(logged.transaction.id, bank=bank(), context=app_context())
         flash(_("Pago guardado. Estamos consultando a Banesco."), "success")
     return redirect(url_of(logged.transaction), code=303)
 
 
-def _stale_form_page(
+def _not_sent(
     form: PaymentForm, *, editing: Transaction | None = None
+) -> ResponseReturnValue | None:
+    """Answer with the form where it was not sent, or not from this session, or with mistakes; else None."""
+    if request.method != "POST":
+        return _form_page(form, editing=editing)
+    if form_is_stale():
+        form.form_errors.append(
+            _("Su sesión cambió y no se guardó nada. Revise lo que escribió y guarde de nuevo.")
+        )
+        return _form_page(form, status=400, editing=editing)
+    return None if form.validate() else _form_page(form, status=422, editing=editing)
+
+
+def _taken_page(
+    form: PaymentForm,
+    taken: ReferenceTaken | TransactionIdTaken,
+    *,
+    editing: Transaction | None = None,
 ) -> ResponseReturnValue:
-    """What was typed, to be sent again from the session that is open now."""
-    form.form_errors.append(
-        _("Su sesión cambió y no se guardó nada. Revise lo que escribió y guarde de nuevo.")
-    )
-    return _form_page(form, status=400, editing=editing)
+    """Answer with what was typed, and with the payment that has the reference already."""
+    if isinstance(taken, ReferenceTaken):
+        form.reference.errors = [str(taken.sentence)]
+        return _form_page(form, status=409, editing=editing, duplicate=taken.holder)
+    form.transaction_id.errors = [str(taken.sentence)]
+    return _form_page(form, status=409, editing=editing)
 
 
 def _form_page(
@@ -158,19 +169,14 @@ def check(transaction_id: str) -> ResponseReturnValue:
 @bp.route("/<transaction_id>/edit", methods=["GET", "POST"])
 @requires(Permission.TRANSACTION_READ, checks_form_token=True)
 def edit(transaction_id: str) -> ResponseReturnValue:
-    """Correct what was declared; the bank is asked anew."""
+    """Correct what was declared; the bank is asked again where that matters to it."""
     transaction = queries.find(transaction_id)
     rules.require_may_correct(actor(), transaction)
-    form = PaymentForm(
-        requirements_of=bank().gateway.requirements,
-        data=declared(transaction) if request.method != "POST" else None,
-    )
-    if request.method != "POST":
-        return _form_page(form, editing=transaction)
-    if form_is_stale():
-        return _stale_form_page(form, editing=transaction)
-    if not form.validate():
-        return _form_page(form, status=422, editing=transaction)
+    data = declared(transaction) if request.method != "POST" else None
+    form = PaymentForm(requirements_of=bank().gateway.requirements, data=data)
+    not_sent = _not_sent(form, editing=transaction)
+    if not_sent is not None:
+        return not_sent
     try:
         changed = intake.correct(
             actor=actor(),
@@ -180,19 +186,25 @@ def edit(transaction_id: str) -> ResponseReturnValue:
             bank=bank(),
         )
     except ReferenceTaken as taken:
-        form.reference.errors = [str(taken.sentence)]
-        return _form_page(form, status=409, editing=transaction, duplicate=taken.holder)
+        return _taken_page(form, taken, editing=transaction)
     except StaleVersion as stale:
-        db.session.rollback()
-        transaction = queries.by_id(transaction.id)
-        changes = changes_since(queries.events_of(transaction.id), form.version.data)
-        form.bind_to(transaction.version)
-        conflict = (str(stale.sentence), presenting.changes(changes))
-        return _form_page(form, status=409, editing=transaction, conflict=conflict)
+        return _conflict_page(form, stale, transaction.id)
     if changed.status is Status.IN_PROGRESS:
         asking.ask_in_background(changed.id, bank=bank(), context=app_context())
     flash(_("Cambios guardados."), "success")
     return redirect(url_of(changed), code=303)
+
+
+def _conflict_page(
+    form: PaymentForm, stale: StaleVersion, row_id: uuid.UUID
+) -> ResponseReturnValue:
+    """Answer with what was typed, and say field by field what changed since the form was opened."""
+    transaction = _reread(row_id)
+    seen = form.version.data
+    changes = changes_since(queries.events_of(row_id), seen) if seen is not None else []
+    form.bind_to(transaction.version)
+    conflict = (str(stale.sentence), presenting.changes(changes))
+    return _form_page(form, status=409, editing=transaction, conflict=conflict)
 
 
 @bp.post("/<transaction_id>/delete")
