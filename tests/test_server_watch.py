@@ -165,7 +165,7 @@ def test_a_payment_whose_commit_was_cut_may_be_sent_again_and_exists_once(
     relay: Relay, program: Program
 ):
     body = payment()
-    relay.freeze_after(b"COMMIT")
+    relay.freeze_after(b"INSERT INTO transactions", b"COMMIT")
     cut = program.post("/transactions", body)
     assert (cut.status_code, cut.get_json()["code"]) == (503, "unavailable")
     assert cut.headers["Retry-After"] == "5"
@@ -188,7 +188,7 @@ def test_a_page_says_that_a_form_may_have_been_saved(
     browser = Browser(other).sign_in(cast.cashier)
     typed = payments.form()
     form = browser.get("/transactions/new").inputs
-    relay.freeze_after(b"COMMIT")
+    relay.freeze_after(b"INSERT INTO transactions", b"COMMIT")
     page = browser.post("/transactions/new", {**form, **typed}).insist()
     assert page.status == 503
     assert "no sabemos si se guardó" in page.text

@@ -28,7 +28,7 @@ class Relay:
         self._listener: socket.socket | None = None
         self._flows = threading.Event()
         self._flows.set()
-        self._last_words = b""
+        self._last_words: list[bytes] = []
         self.refuses = False
         """Whether new connections are closed at once; those that stand go on."""
 
@@ -53,13 +53,13 @@ class Relay:
         """Take what comes and pass nothing on, as a server does whose processes are stopped."""
         self._flows.clear()
 
-    def freeze_after(self, words: bytes) -> None:
-        """Pass on the next statement that holds `words`, then freeze: its answer never comes."""
-        self._last_words = words
+    def freeze_after(self, *words: bytes) -> None:
+        """Freeze once statements with these words came, one after the other: the last one has no answer."""
+        self._last_words = list(words)
 
     def thaw(self) -> None:
         """Pass on what was held back, and everything from now on."""
-        self._last_words = b""
+        self._last_words = []
         self._flows.set()
 
     def cut(self) -> None:
@@ -73,6 +73,12 @@ class Relay:
         for connection in list(self._open):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+
+    def _count_down(self, statement: bytes) -> None:
+        if self._last_words and self._last_words[0] in statement:
+            del self._last_words[0]
+            if not self._last_words:
+                self.freeze()
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -105,6 +111,6 @@ class Relay:
                         return
                     self._flows.wait()
                     (far if source is near else near).sendall(data)
-                    if source is near and self._last_words and self._last_words in data:
-                        self.freeze()
+                    if source is near:
+                        self._count_down(data)
         self._open -= {near, far}
