@@ -148,6 +148,7 @@ def test_a_second_person_frees_the_movement_and_both_payments_tell_it(cast: Cast
     freed, decided = queries.events_of(first.id)[-1], queries.events_of(heir.id)[-1]
     assert freed.actor_id == decided.actor_id == cast.other_supervisor.id
     assert decided.metadata_["released_from"] == [first.transaction_id]
+    assert codes(heir) == []  # it is no longer true that the movement pays another payment
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)

@@ -6,6 +6,7 @@ later one. It happens nowhere else, and leaves an event on both payments.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +73,20 @@ def settle(
     db.session.flush()  # the database holds a movement's name to one payment
     allocation.take(transaction, identity)
     released_from = [holder.transaction_id for holder in paid]
-    return {"movement": identity, **({"released_from": released_from} if released_from else {})}
+    if not released_from:
+        return {"movement": identity}
+    _forget_reasons(transaction, released_from)
+    return {"movement": identity, "released_from": released_from}
+
+
+def _forget_reasons(transaction: Transaction, released_from: Sequence[str]) -> None:
+    """Take out the reasons that the movement pays these payments: it no longer does."""
+    code = ReasonCode.MOVEMENT_ALREADY_USED
+    transaction.reasons = [
+        reason
+        for reason in transaction.reasons
+        if reason["code"] != code or reason["transaction_id"] not in released_from
+    ]
 
 
 def _ended_holders(
