@@ -43,7 +43,11 @@ class BanescoStatus:
         self._api_url = api_url.rstrip("/")
         self._conversation = conversation
 
-    def requirements(self, bank: BankType, payer_bank: str | None = None) -> Requirements:
+    def requirements(
+        self,
+        bank: BankType,  # noqa: ARG002 - the port's arguments; here every payment needs the same
+        payer_bank: str | None = None,  # noqa: ARG002
+    ) -> Requirements:
         """Return that nine digits are needed, whatever the kind: the bank finds a movement by them alone."""
         return Requirements(reference_digits=(9, 9))
 

@@ -34,7 +34,7 @@ WORDS = {Verdict.PASS: "pass", Verdict.FALL_SHORT: "FALLS SHORT", Verdict.ERROR:
 class FreshTokens(dict[str, Any]):
     """A token cache that begins empty, so that the report shows how the token was obtained."""
 
-    def set(self, key: str, value: Any, timeout: int | None = None) -> None:
+    def set(self, key: str, value: Any, timeout: int | None = None) -> None:  # noqa: ARG002 - TokenCache
         """Keep a value for as long as the command runs."""
         self[key] = value
 
