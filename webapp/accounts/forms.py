@@ -156,12 +156,13 @@ class NewUserForm(Refusable):
 class ChangeForm(Refusable):
     """A change of a user, decided on the version of them that the page showed."""
 
-    version = HiddenField()
+    version: HiddenField
 
 
 class DetailsForm(ChangeForm):
     """Name and role of a user."""
 
+    version = HiddenField()
     full_name = _full_name_field()
     role = Choice(
         _l("Rol"),
@@ -173,7 +174,7 @@ class DetailsForm(ChangeForm):
 class PermissionChoice(Refusable):
     """A choice of permissions."""
 
-    permissions = Checkboxes(_l("Permisos"), choices=_permission_choices)
+    permissions: Checkboxes
 
     def chosen(self) -> frozenset[Permission]:
         """Return the permissions that are ticked."""
@@ -183,22 +184,28 @@ class PermissionChoice(Refusable):
 class PermissionsForm(PermissionChoice, ChangeForm):
     """The permissions of a user."""
 
+    version = HiddenField()
+    permissions = Checkboxes(_l("Permisos"), choices=_permission_choices)
+
 
 class PasswordForm(ChangeForm):
     """A new password for a user."""
 
+    version = HiddenField()
     password = _password_field()
 
 
 class ActivityForm(ChangeForm):
     """Whether a user is active, as the pressed button says."""
 
+    version = HiddenField()
     is_active = HiddenField()
 
 
 class KeyForm(PermissionChoice):
     """A new key for a program."""
 
+    permissions = Checkboxes(_l("Permisos"), choices=_permission_choices)
     name = StringField(
         _l("Nombre de la llave"),
         description=_l("Qué programa la usará, como «Laboratorio»."),
