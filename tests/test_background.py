@@ -24,7 +24,7 @@ def test_more_work_than_places_is_refused_and_never_queued() -> None:
     assert again is not None and again.result(10) == app.name
 
 
-def test_work_that_fails_is_heard_of_and_gives_its_place_back(app: Flask) -> None:
+def test_failed_work_is_logged_and_frees_its_place(app: Flask) -> None:
     pool = BoundedPool(size=1)
 
     def fail() -> None:

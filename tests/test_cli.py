@@ -71,7 +71,7 @@ def test_the_password_can_be_typed_twice(app: Flask):
         ("cashier@clinic.test", "a new password", "Ya existe un usuario con ese correo."),
     ],
 )
-def test_a_user_that_cannot_be_is_refused_in_words(
+def test_a_user_with_wrong_fields_is_refused_in_words(
     app: Flask, cast: Cast, email: str, password: str, sentence: str
 ):
     before = db.session.scalar(select(func.count()).select_from(User))
@@ -99,7 +99,7 @@ def test_a_key_is_printed_once_and_opens_the_api(app: Flask, cast: Cast):
     assert "ya tiene una llave vigente con ese nombre" in again.output
 
 
-def test_a_key_without_a_list_may_what_its_user_may(app: Flask, cast: Cast):
+def test_a_key_without_chosen_permissions_gets_those_of_its_user(app: Flask, cast: Cast):
     result = run(app, "users", "api-key", cast.integrator.email, "--name", "Todo")
     program = Program(app)
     program.token = result.output.strip()
@@ -124,7 +124,7 @@ def test_a_key_without_a_list_may_what_its_user_may(app: Flask, cast: Cast):
         ),
     ],
 )
-def test_a_key_that_cannot_be_is_refused_in_words(
+def test_a_key_with_wrong_options_is_refused_in_words(
     app: Flask, cast: Cast, email: str, more: tuple[str, ...], sentence: str
 ):
     result = run(app, "users", "api-key", email, "--name", "Laboratorio", *more)

@@ -57,7 +57,7 @@ def fail_with(phone: str) -> BaseException:
         return error
 
 
-def test_a_report_says_what_and_where_and_nothing_of_anybody(
+def test_an_error_report_names_type_and_place_and_no_personal_data(
     settings: Settings, collector: Collector
 ):
     dsn = f"http://key@127.0.0.1:{collector.server_port}/1"

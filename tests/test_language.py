@@ -17,7 +17,7 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]")
 
 
 @pytest.mark.parametrize("wanted", ["", "es", "es-VE", "de", "xx;q=0", "en;q=0.5, es", "ñ,,;;q="])
-def test_spanish_is_spoken_unless_english_is_preferred(anyone: Browser, wanted: str):
+def test_spanish_is_used_unless_english_is_preferred(anyone: Browser, wanted: str):
     header = wanted.encode().decode("latin-1")
     page = anyone.get("/login", headers={"Accept-Language": header} if wanted else {})
     assert '<html lang="es">' in page.source
@@ -26,7 +26,7 @@ def test_spanish_is_spoken_unless_english_is_preferred(anyone: Browser, wanted: 
 
 @pytest.mark.skipif(not CATALOGUE.exists(), reason="the English catalogue is not compiled")
 @pytest.mark.parametrize("wanted", ["en", "en-US,en;q=0.9,es;q=0.8"])
-def test_english_is_spoken_to_who_prefers_it(anyone: Browser, wanted: str):
+def test_english_is_used_where_the_browser_prefers_it(anyone: Browser, wanted: str):
     page = anyone.get("/login", headers={"Accept-Language": wanted})
     assert '<html lang="en">' in page.source
     assert "Password" in page.text

@@ -44,7 +44,7 @@ def test_after_ten_failures_the_account_waits_and_others_do_not(
     assert attempt(Browser(app), cast.supervisor.email, PASSWORD).status == 303
 
 
-def test_an_unknown_account_is_limited_alike(anyone: Browser):
+def test_an_unknown_account_is_limited_like_a_known_one(anyone: Browser):
     answers = [attempt(anyone, "nobody@clinic.test").status for _ in range(11)]
     assert answers == [401] * 10 + [429]
 
@@ -80,7 +80,9 @@ def test_one_address_cannot_try_many_accounts(anyone: Browser):
     assert answers == [401] * 50 + [429]
 
 
-def test_what_is_counted_names_nobody_and_is_forgotten(app: Flask, cast: Cast, anyone: Browser):
+def test_counted_attempts_hold_no_email_and_are_deleted_after_their_window(
+    app: Flask, cast: Cast, anyone: Browser
+):
     attempt(anyone, cast.cashier.email)
     rows = db.session.execute(text("SELECT * FROM rate_limits")).all()
     assert rows

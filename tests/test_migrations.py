@@ -233,7 +233,7 @@ def test_what_a_worker_took_out_of_the_queue_for_good_is_due_again(empty: Flask)
         assert list(connection.scalars(query)) == ["FAC-1"]
 
 
-def test_calls_of_before_are_about_no_subject_and_stay_as_they_are(empty: Flask):
+def test_calls_recorded_before_migration_0010_keep_no_subject_and_stay_unchanged(empty: Flask):
     upgrade(revision="0009")
     with db.engine.begin() as connection:
         connection.execute(
@@ -261,7 +261,7 @@ def _trail(row_id: uuid.UUID) -> list[tuple[str | None, str]]:
         return [(row[0], row[1]) for row in connection.execute(query, {"id": row_id})]
 
 
-def test_integrators_and_administrators_of_before_may_manage_webhooks(empty: Flask):
+def test_existing_integrators_and_administrators_get_webhook_manage(empty: Flask):
     before = revisions()[revisions().index("0005") - 1]
     upgrade(revision=before)
     roles = ("cashier", "supervisor", "integrator", "admin")
@@ -357,3 +357,38 @@ def test_the_trail_cannot_be_rewritten(empty: Flask, statement: str):
     with pytest.raises(IntegrityError), db.engine.begin() as connection:
         connection.execute(text(statement))
     assert len(_trail(row_id)) == 2
+
+
+def test_keys_made_before_migration_0011_keep_their_maker_and_events_name_no_key(empty: Flask):
+    upgrade(revision="0010")
+    row_id, maker = _write_payment(), uuid.uuid4()
+    with db.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO users (id, email, password_hash, full_name) "
+                "VALUES (:id, 'admin@clinic.test', 'x', 'Y')"
+            ),
+            {"id": maker},
+        )
+        for name, created_by in (("by somebody", maker), ("by the command line", None)):
+            connection.execute(
+                text(
+                    "INSERT INTO api_keys (user_id, name, prefix, key_hash, permissions, created_by, "
+                    "expires_at) VALUES (:maker, :name, :name, :name, ARRAY['transaction:read'], "
+                    ":created_by, now() + interval '1 day')"
+                ),
+                {"maker": maker, "name": name, "created_by": created_by},
+            )
+    for _ in range(2):
+        upgrade(revision="0011")
+        with db.engine.begin() as connection:
+            kept = connection.execute(text("SELECT name, makers, made_with FROM api_keys"))
+            assert {row[0]: (row[1], row[2]) for row in kept} == {
+                "by somebody": ([maker], None),
+                "by the command line": ([], None),
+            }
+            keys = connection.execute(text("SELECT DISTINCT key_id FROM transaction_events"))
+            assert keys.scalars().all() == [None]
+        assert _trail(row_id) == [(None, "IN_PROGRESS"), ("IN_PROGRESS", "COMPLETED")]
+        downgrade(revision="0010")
+    upgrade()

@@ -78,7 +78,7 @@ def test_every_venezuelan_spelling_of_an_amount_is_read(typed, amount):
         ("9" * 5000, AmountProblem.UNREADABLE),
     ],
 )
-def test_what_is_no_clear_amount_is_refused_with_its_problem(typed, problem):
+def test_an_unclear_amount_is_refused_with_its_problem(typed, problem):
     with pytest.raises(InvalidAmount) as refused:
         parse_amount(typed)
     assert refused.value.problem is problem

@@ -176,7 +176,7 @@ def test_an_action_without_the_form_token_changes_nothing(
 
 
 class _Gate:
-    """Lets in whoever holds the header, with one permission."""
+    """Lets everybody in, with one permission."""
 
     def actor(self) -> Actor:
         return Actor(uuid.uuid4(), "Planted", frozenset({Permission.TRANSACTION_READ}))

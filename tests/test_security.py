@@ -80,7 +80,7 @@ def test_a_fault_protects_the_browser_too(
     assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_signed_in_pages_and_fragments_are_kept_by_nobody(app: Flask, cast: Cast, cashier: Browser):
+def test_signed_in_pages_and_fragments_are_never_cached(app: Flask, cast: Cast, cashier: Browser):
     payment = payments.logged(cast.cashier)
     for url in ("/", "/transactions", f"/transactions/{payment.transaction_id}"):
         for htmx in (False, True):

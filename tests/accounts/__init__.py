@@ -1,0 +1,1 @@
+"""Users, permissions, sign-in and keys."""

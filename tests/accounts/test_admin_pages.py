@@ -139,7 +139,7 @@ def test_a_new_user_is_created_and_signs_in(app: Flask, admin: Browser):
         ({"email": "cashier@clinic.test"}, "Ya existe un usuario con ese correo."),
     ],
 )
-def test_what_cannot_be_a_user_is_said_and_what_was_typed_stays(
+def test_a_new_user_with_wrong_fields_is_refused_and_what_was_typed_stays(
     cast: Cast, admin: Browser, changes: dict[str, str], sentence: str
 ):
     sent = {**NEW, **changes}
@@ -277,7 +277,7 @@ def test_a_key_is_shown_once_opens_the_api_and_is_revoked(
         ({"name": "Otra"}, "Este usuario ya tiene una llave vigente con ese nombre."),
     ],
 )
-def test_what_cannot_be_a_key_is_said(
+def test_a_key_with_wrong_fields_is_refused_with_a_sentence(
     admin: Browser, newcomer: Person, changes: dict[str, object], sentence: str
 ):
     api_keys.issue(actor=SYSTEM, user_id=newcomer.id, name="Otra")
@@ -293,7 +293,7 @@ def test_what_cannot_be_a_key_is_said(
     assert len(queries.keys_of(newcomer.id)) == 1
 
 
-def test_who_is_not_there_is_not_found(admin: Browser):
+def test_an_unknown_user_is_not_found(admin: Browser):
     nobody = f"/admin/users/{uuid.uuid4()}"
     assert admin.get(nobody).status == 404
     for action in ("details", "permissions", "password", "activity", "api-keys"):

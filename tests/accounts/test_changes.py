@@ -35,7 +35,7 @@ def administrators(app: Flask) -> list[Person]:
 
 
 def without(*people: Person) -> None:
-    """These people have lost their administration, whoever did it."""
+    """Take the administration of these people away, past the services."""
     for person in people:
         db.session.execute(
             text(
@@ -98,7 +98,7 @@ def test_with_a_third_administrator_one_of_the_two_is_refused_all_the_same(
     assert sum(isinstance(result, User) for result in results) == 1
 
 
-def test_the_last_administrator_stays_whoever_asks(app: Flask, only_two: list[Person]):
+def test_nobody_takes_the_last_administrator_away(app: Flask, only_two: list[Person]):
     one, two = only_two
     changes.change_user(actor=one.actor, user_id=two.id, changes=DEACTIVATE)
     with pytest.raises(LastAdministrator):
@@ -110,7 +110,7 @@ def test_the_last_administrator_stays_whoever_asks(app: Flask, only_two: list[Pe
     assert queries.is_administrator(one.id)
 
 
-def test_who_may_not_administrate_changes_nothing(app: Flask, cast: Cast):
+def test_nobody_without_administration_changes_a_user(app: Flask, cast: Cast):
     for person in (cast.cashier, cast.supervisor, cast.integrator):
         with pytest.raises(Forbidden):
             changes.change_user(actor=person.actor, user_id=person.id, changes=DEMOTE)
@@ -125,7 +125,7 @@ def test_who_may_not_administrate_changes_nothing(app: Flask, cast: Cast):
     assert queries.user_by_email("made@clinic.test") is None
 
 
-def test_the_product_itself_creates_who_registers_and_it_is_noted(app: Flask):
+def test_a_registration_is_recorded_as_done_by_the_product_itself(app: Flask):
     user = service.create_user(
         actor=SYSTEM,
         email="made@clinic.test",

@@ -108,7 +108,7 @@ def test_a_key_opens_nothing_once_its_maker_is_deactivated_and_the_page_says_so_
     assert re.search(r"Creada por Quien Crea ?\(inactivo\)", shown)
 
 
-def test_who_made_a_key_costs_a_request_no_further_statement(app: Flask, cast: Cast):
+def test_the_makers_of_a_key_cost_its_requests_no_further_statement(app: Flask, cast: Cast):
     by_nobody = api_keys.issue(actor=SYSTEM, user_id=cast.integrator.id, name="Sin nadie")
     by_somebody = api_keys.issue(
         actor=cast.admin.actor, user_id=cast.integrator.id, name="De alguien"

@@ -53,12 +53,12 @@ def test_capitals_and_spaces_around_the_email_do_not_matter(
     assert sign_in(anyone, email).status == 303
 
 
-def test_who_is_signed_in_already_is_sent_on(cashier: Browser):
+def test_the_sign_in_page_redirects_somebody_who_is_signed_in(cashier: Browser):
     answer = cashier.get("/login?next=/transactions")
     assert (answer.status, answer.response.headers["Location"]) == (303, "/transactions")
 
 
-def test_the_same_words_whatever_was_wrong(app: Flask, cast: Cast, newcomer: Person):
+def test_every_failed_sign_in_gets_the_same_words(app: Flask, cast: Cast, newcomer: Person):
     db.session.execute(
         text("UPDATE users SET is_active = false WHERE email = 'newcomer@clinic.test'")
     )
@@ -221,7 +221,7 @@ def test_a_forged_cookie_opens_nothing(app: Flask, anyone: Browser):
     assert anyone.get("/transactions").status == 303
 
 
-def test_who_is_deactivated_meanwhile_is_out_at_once(app: Flask, newcomer: Person):
+def test_a_deactivated_user_is_signed_out_at_once(app: Flask, newcomer: Person):
     browser = Browser(app).sign_in(newcomer)
     assert browser.get("/transactions").status == 200
     db.session.execute(
@@ -271,7 +271,9 @@ def test_a_stale_form_says_so_and_keeps_the_email(
     assert sign_in(anyone, cast.cashier.email).status == 303
 
 
-def test_what_is_posted_after_the_session_ended_is_not_saved_and_said(app: Flask, cashier: Browser):
+def test_a_form_posted_after_the_session_ended_is_not_saved_and_the_page_says_so(
+    app: Flask, cashier: Browser
+):
     page = cashier.get("/transactions/new")
     token = page.inputs["csrf_token"]
     cashier.client.delete_cookie(COOKIE)
@@ -294,7 +296,7 @@ def test_what_is_posted_after_the_session_ended_is_not_saved_and_said(app: Flask
         ("", None),
     ],
 )
-def test_who_is_turned_away_inside_a_page_comes_back_to_that_page(
+def test_signing_in_from_inside_a_page_leads_back_to_that_page(
     anyone: Browser, current: str, wanted: str | None
 ):
     headers = {"HX-Request": "true", "HX-Current-URL": current}
@@ -311,7 +313,7 @@ def test_who_is_turned_away_inside_a_page_comes_back_to_that_page(
         ("cashier@clinic.test", "x" * 1025, "La contraseña es demasiado larga."),
     ],
 )
-def test_what_is_too_long_is_said_in_our_words(
+def test_a_text_that_is_too_long_is_refused_in_our_words(
     anyone: Browser, email: str, password: str, sentence: str
 ):
     page = sign_in(anyone, email, password).insist()
