@@ -62,7 +62,7 @@ def field_codes() -> Iterator[str]:
     tree = ast.parse((PROJECT_ROOT / "webapp/api/request_bodies.py").read_text())
     kinds = [key for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys]
     for kind in kinds:
-        yield request_bodies._meaning(_text(kind), "")[0] if kind is not None else ""
+        yield request_bodies._code_and_sentence(_text(kind), "")[0] if kind is not None else ""
     yield from ("amount", "invalid")
 
 

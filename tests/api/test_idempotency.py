@@ -191,7 +191,9 @@ def test_a_fault_of_ours_frees_the_key(
 
 
 def take(cast: Cast, digest: str = "d") -> kept_answers.Lease | kept_answers.KeptAnswer:
-    return kept_answers.take(owner_id=cast.cashier.id, key="k", route="POST /x", digests=[digest])
+    return kept_answers.lease_key(
+        owner_id=cast.cashier.id, key="k", route="POST /x", digests=[digest]
+    )
 
 
 def run_out() -> None:
@@ -213,7 +215,7 @@ def test_while_the_first_works_the_second_waits_and_after_its_death_takes_over(
     assert isinstance(second, kept_answers.Lease)
     # The first was only slow: it may no longer write the answer or free the key.
     kept_answers.keep(lease=first, answer=kept_answers.KeptAnswer(201, {}, b"first"))
-    kept_answers.free(lease=first)
+    kept_answers.release(lease=first)
     kept_answers.keep(lease=second, answer=kept_answers.KeptAnswer(201, {"ETag": '"1"'}, b"second"))
     assert take(cast) == kept_answers.KeptAnswer(201, {"ETag": '"1"'}, b"second")
 

@@ -1,4 +1,4 @@
-"""The blueprint that all routes of the API stand on."""
+"""The blueprint of all routes of the API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from webapp.transactions.identifiers import RESERVED_IDS
 
 
 class PaymentKey(BaseConverter):
-    """A payment's id in a path: anything that is not the name of another route beside it."""
+    """The converter of a payment's id in a path: anything but the names of the other routes beside it."""
 
     regex = rf"(?!(?:{'|'.join(sorted(RESERVED_IDS))})$)[^/]+"
 
@@ -19,5 +19,5 @@ bp = Blueprint("api", __name__, url_prefix="/api/v1")
 
 
 @bp.record_once
-def _know_payment_keys(state: BlueprintSetupState) -> None:
+def _register_converter(state: BlueprintSetupState) -> None:
     state.app.url_map.converters["payment"] = PaymentKey

@@ -1,4 +1,4 @@
-"""What every body that programs send has in common."""
+"""The base of every body that programs send."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Body(BaseModel):
-    """Something that is sent to us: white space is trimmed, unknown fields are refused."""
+    """A body that a program sends: white space around texts is trimmed, unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)

@@ -1,6 +1,7 @@
-"""Which other sites' pages may call the API (ALLOWED_ORIGINS, ALLOWED_METHODS, ALLOWED_HEADERS): none unless set.
+"""Cross-origin requests: pages of other sites may call the API only where ALLOWED_ORIGINS names them.
 
-Programs and pages alike bring a bearer token, so no answer ever allows credentials.
+ALLOWED_METHODS and ALLOWED_HEADERS narrow what they may send. Every caller brings a bearer token, so no response
+allows credentials.
 """
 
 from __future__ import annotations
@@ -21,21 +22,22 @@ READ_HEADERS = (
     "If-None-Match",
     "X-Request-ID",
 )
-"""The request headers that the API reads: what `ALLOWED_HEADERS=*` allows."""
-EXPOSED = (
+"""The request headers that the API reads, which `ALLOWED_HEADERS=*` allows."""
+EXPOSED_HEADERS = (
     "Content-Disposition, ETag, Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, "
     "Retry-After, X-Request-ID"
 )
 PREFLIGHT_SECONDS = 600
+"""How long browsers may remember the response to a preflight request."""
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Answer OPTIONS before anybody asks for a token, and mark the answers for allowed origins."""
+    """Respond to OPTIONS before a token is asked for, and add the headers for allowed origins to every response."""
     names = settings.allowed_headers
     permitted = {name.lower() for name in (READ_HEADERS if "*" in names else names)}
 
     @app.before_request
-    def options() -> Response | None:
+    def respond_to_options() -> Response | None:
         if request.method != "OPTIONS" or not wants_json() or request.url_rule is None:
             return None
         response = current_app.make_default_options_response()
@@ -45,29 +47,33 @@ def init_app(app: Flask, settings: Settings) -> None:
             response.vary.update(
                 ("Access-Control-Request-Method", "Access-Control-Request-Headers")
             )
-        methods, origin = _methods(response, settings), _allowed(settings)
+        methods, origin = _allowed_methods(response, settings), _allowed_origin(settings)
         if wanted in methods and origin:
             response.access_control_allow_methods = HeaderSet(methods)
-            response.access_control_allow_headers = HeaderSet(_asked_headers(permitted))
+            response.access_control_allow_headers = HeaderSet(_allowed_headers(permitted))
             response.access_control_max_age = PREFLIGHT_SECONDS
             response.access_control_allow_origin = origin
         return response
 
     @app.after_request
-    def mark(response: Response) -> Response:
+    def add_headers(response: Response) -> Response:
         if not wants_json() or not settings.allowed_origins:
             return response
         if "*" not in settings.allowed_origins:
             response.vary.add("Origin")
-        origin = _allowed(settings)
-        if origin and request.method != "OPTIONS" and _method() in settings.allowed_methods:
+        origin = _allowed_origin(settings)
+        if (
+            origin
+            and request.method != "OPTIONS"
+            and _effective_method() in settings.allowed_methods
+        ):
             response.access_control_allow_origin = origin
-            response.headers["Access-Control-Expose-Headers"] = EXPOSED
+            response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
         return response
 
 
-def _allowed(settings: Settings) -> str | None:
-    """What Access-Control-Allow-Origin should say to whoever asks, if anything."""
+def _allowed_origin(settings: Settings) -> str | None:
+    """Return the value of Access-Control-Allow-Origin for this request, or None where its origin is not allowed."""
     origin = request.headers.get("Origin")
     if not origin:
         return None
@@ -77,16 +83,18 @@ def _allowed(settings: Settings) -> str | None:
     return origin if origin.lower() in known else None
 
 
-def _method() -> str:
+def _effective_method() -> str:
+    """Return the method whose permission counts: HEAD is allowed as GET is."""
     return "GET" if request.method == "HEAD" else request.method
 
 
-def _methods(response: Response, settings: Settings) -> list[str]:
-    """What the route can do and the settings allow."""
+def _allowed_methods(response: Response, settings: Settings) -> list[str]:
+    """Return the methods that the route knows and the settings allow."""
     return sorted(method for method in response.allow or () if method in settings.allowed_methods)
 
 
-def _asked_headers(permitted: set[str]) -> list[str]:
+def _allowed_headers(permitted: set[str]) -> list[str]:
+    """Return those of the request's headers, as the preflight names them, that are permitted."""
     asked = request.headers.get("Access-Control-Request-Headers", "")
     names = (name.strip() for name in asked.split(","))
     return [name for name in names if name.lower() in permitted]

@@ -1,4 +1,4 @@
-"""The fields of what integrators send: how each is read, and how the contract publishes it."""
+"""The types of the fields of bodies: how each is validated, and how the contract publishes it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from webapp.transactions.status_changes import required_reason
 
 
 def spelled(read: Callable[[str], Any]) -> AfterValidator:
-    """Canonical spelling by a function of `identifiers`, or its sentence."""
+    """Validate with a function of `identifiers`, which returns the canonical spelling or raises Misspelt."""
 
     def validate(text: str) -> Any:
         try:
@@ -41,7 +41,7 @@ def spelled(read: Callable[[str], Any]) -> AfterValidator:
 
 
 def _amount(value: Any) -> Any:
-    """A decimal as a JSON string; a JSON number for money is refused, for it may be inexact."""
+    """Read a decimal from a JSON string; a JSON number is refused, because it may be inexact."""
     if value is None:
         return None
     if not isinstance(value, str):
@@ -93,12 +93,12 @@ Reason = Annotated[
     WithJsonSchema(formats.REASON),
 ]
 Email = Annotated[str, Field(strict=True, max_length=255), WithJsonSchema(formats.EMAIL)]
-# White space belongs to a password, as in the pages.
+# White space around a password belongs to it, as on the pages.
 Password = Annotated[
     str, Field(strict=True, max_length=1024), StringConstraints(strip_whitespace=False)
 ]
 NewPassword = Annotated[Password, WithJsonSchema(formats.PASSWORD)]
-# Their white space is set right by the service; until then it counts.
+# The service folds their white space; the length is checked before that.
 PersonName = Annotated[
     str,
     Field(strict=True, max_length=255),

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a write sent again is done once and answered alike (draft-ietf-httpapi-idempotency-key-header)."""
+"""`Idempotency-Key`: a request sent again is carried out once (draft-ietf-httpapi-idempotency-key-header)."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 HEADER = "Idempotency-Key"
 KEPT_HEADERS = ("Content-Type", "ETag", "Location")
+"""The headers that are kept with a response."""
 
 _KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?", re.ASCII)
 
@@ -43,47 +44,50 @@ class SecretShownOnce(Conflict):
 
 
 def begin() -> ResponseReturnValue | None:
-    """Take the key that the request brings, or respond as the first request was responded to."""
+    """Take the key of the request, or return the kept response where its first request is finished.
+
+    Raises Invalid for a malformed key, KeyInFlight, KeyReused.
+    """
     operation = current_operation()
     given = request.headers.get(HEADER)
     if operation is None or not operation.idempotent or given is None:
         return None
     if not _KEY.fullmatch(given):
-        raise kept_answers.wrong_key()
+        raise kept_answers.malformed_key()
     owner = actor().id
     if owner is None:
         return None
-    taken = kept_answers.take(
+    taken = kept_answers.lease_key(
         owner_id=owner,
         key=given,
         route=f"{request.method} {request.url_rule}",
         digests=list(_digests()),
-        lasting=operation.lease or kept_answers.LEASE,
+        lasting=operation.lease or kept_answers.LEASE_LENGTH,
     )
     if isinstance(taken, Lease):
         g.idempotency_lease = taken
         return None
-    return _replayed(taken)
+    return _replay(taken)
 
 
 def complete(response: Response) -> Response:
-    """Keep the answer, or free the key where it decided nothing."""
+    """Keep the response, or release the key where the response decided nothing."""
     lease: Lease | None = g.pop("idempotency_lease", None)
     if lease is None:
         return response
     try:
         if response.status_code >= 500 or response.status_code in NEVER_KEPT:
-            kept_answers.free(lease=lease)
+            kept_answers.release(lease=lease)
         else:
-            kept_answers.keep(lease=lease, answer=_kept(response))
+            kept_answers.keep(lease=lease, answer=_to_keep(response))
     except SQLAlchemyError as error:
-        # The work stands; the lease runs out, and the repeated request finds what it made.
+        # The work is committed. The lease expires, and a repeated request finds what this one made.
         log.error("idempotency_key_left", kind=type(error).__name__)
     return response
 
 
 def submission_key() -> str:
-    """One submission's key for `service.log`: the same for the same key of the same caller."""
+    """Return the key of this submission for `service.log`: the same for the same Idempotency-Key."""
     lease: Lease | None = g.get("idempotency_lease")
     if lease is None:
         return uuid.uuid4().hex
@@ -107,7 +111,7 @@ def _content() -> bytes:
     body = request.get_data()
     content = request.get_json(silent=True) if request.is_json else None
     if content is not None:
-        with suppress(RecursionError):  # nested to the limit: then its very bytes are compared
+        with suppress(RecursionError):  # nested to the limit: then the bytes are compared
             body = json.dumps(content, sort_keys=True).encode()
     address = request.path.rstrip("/").encode("utf-8", "replace")
     condition = request.headers.get("If-Match", "").encode("utf-8", "replace")
@@ -115,7 +119,7 @@ def _content() -> bytes:
     return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
 
 
-def _kept(response: Response) -> KeptAnswer:
+def _to_keep(response: Response) -> KeptAnswer:
     """Return what a repeated request gets: the response, or a refusal in place of one that shows a secret."""
     operation = current_operation()
     if operation is not None and operation.shows_secret and response.status_code < 300:
@@ -127,10 +131,11 @@ def _kept(response: Response) -> KeptAnswer:
     return KeptAnswer(response.status_code, headers, response.get_data())
 
 
-def _replayed(kept: KeptAnswer) -> Response:
+def _replay(kept: KeptAnswer) -> Response:
+    """Return the kept response, marked as such."""
     body = kept.body
     if kept.headers.get("Content-Type", "").startswith("application/problem+json"):
-        # The id is that of this request, as in its header and in the log.
+        # The problem names this request, as its header and the log do.
         body = json.dumps({**json.loads(body), "request_id": g.get("request_id", "")}).encode()
     response = Response(body, kept.status, kept.headers)
     response.headers["Idempotent-Replayed"] = "true"

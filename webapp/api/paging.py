@@ -1,4 +1,4 @@
-"""The queries of lists, read strictly: filters, pages, and cursors that no insertion can move."""
+"""The query of a request, read strictly: its parameters, pages, and cursors that stay in place when rows are added."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def wrong_parameter(name: str, sentence: str, code: str = "invalid") -> Invalid:
-    """The refusal of one parameter of the query."""
+    """Return the refusal of one parameter of the query."""
     return Invalid(problems=[FieldProblem((name,), sentence, code, in_query=True)])
 
 
@@ -58,8 +58,8 @@ def check_parameters() -> None:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which part of a list: rows from `offset` on, or those after a cursor's place."""
+class Part:
+    """A part of a list: the rows from `offset` on, or those after a cursor's place."""
 
     size: int
     offset: int = 0
@@ -67,30 +67,30 @@ class Wanted:
     place: Place | None = None
 
 
-def wanted(narrowing: Filter) -> Wanted:
-    """The part asked for: by page/size, limit/offset, or cursor/size. Raises Invalid."""
+def requested_part(narrowing: Filter) -> Part:
+    """Return the part that page/size, limit/offset or cursor/size name. Raises Invalid."""
     given = request.args.keys() & PAGING
     for one, other in (("page", "offset"), ("size", "limit"), ("cursor", "page")):
         if {one, other} <= given:
-            raise _together(one, other)
-    size = _number("limit" if "limit" in given else "size", DEFAULT_SIZE, 1, MAX_SIZE)
+            raise _contradiction(one, other)
+    size = _whole_number("limit" if "limit" in given else "size", DEFAULT_SIZE, 1, MAX_SIZE)
     if "cursor" in given:
         if "offset" in given:
-            raise _together("cursor", "offset")
-        return Wanted(size, by_cursor=True, place=_place(request.args["cursor"], narrowing))
+            raise _contradiction("cursor", "offset")
+        return Part(size, by_cursor=True, place=_place_of(request.args["cursor"], narrowing))
     if "offset" in given:
-        return Wanted(size, offset=_number("offset", 0, 0, MAX_OFFSET))
-    return Wanted(size, offset=(_number("page", 1, 1, MAX_OFFSET // size) - 1) * size)
+        return Part(size, offset=_whole_number("offset", 0, 0, MAX_OFFSET))
+    return Part(size, offset=(_whole_number("page", 1, 1, MAX_OFFSET // size) - 1) * size)
 
 
-def numbered() -> tuple[int, int]:
-    """Offset and size of the page asked for, in a list without cursors. Raises Invalid."""
-    part = wanted(Filter())
+def requested_page() -> tuple[int, int]:
+    """Return offset and size of the requested page of a list without cursors. Raises Invalid."""
+    part = requested_part(Filter())
     return part.offset, part.size
 
 
 def query(model: type[Model]) -> Model:
-    """The filters of the query as a model; empty ones count as not given. Raises Invalid."""
+    """Read the parameters of the query into a model; empty ones count as not given. Raises Invalid."""
     given = {name: value for name, value in request.args.items() if value.strip()}
     try:
         return request_bodies.validated(model, given)
@@ -99,12 +99,12 @@ def query(model: type[Model]) -> Model:
         raise Invalid(problems=found) from None
 
 
-def _together(one: str, other: str) -> Invalid:
+def _contradiction(one: str, other: str) -> Invalid:
     sentence = _("%(one)s y %(other)s no van juntos: use uno.", one=one, other=other)
     return wrong_parameter(other, sentence, "contradictory")
 
 
-def _number(name: str, default: int, least: int, most: int) -> int:
+def _whole_number(name: str, default: int, least: int, most: int) -> int:
     text = request.args.get(name, str(default))
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
         sentence = _("Debe ser un número de %(least)s a %(most)s.", least=least, most=most)
@@ -113,13 +113,13 @@ def _number(name: str, default: int, least: int, most: int) -> int:
 
 
 def cursor_after(place: Place, narrowing: Filter) -> str:
-    """A place as text that cannot be forged, good for this filter only."""
+    """Write a place as a signed text that is valid for this filter only."""
     moment = (place.created_at - _EPOCH) // timedelta(microseconds=1)
-    return str(_signer().dumps([moment, place.row_id.hex, _digest(narrowing)]))
+    return str(_signer().dumps([moment, place.row_id.hex, _filter_digest(narrowing)]))
 
 
-def _place(cursor: str, narrowing: Filter) -> Place | None:
-    """The place that a cursor names; an empty one stands before the first row. Raises Invalid."""
+def _place_of(cursor: str, narrowing: Filter) -> Place | None:
+    """Read the place of a cursor; an empty cursor is the place before the first row. Raises Invalid."""
     if not cursor:
         return None
     try:
@@ -127,7 +127,7 @@ def _place(cursor: str, narrowing: Filter) -> Place | None:
     except BadData:
         sentence = _("Este cursor no es válido. Empiece de nuevo.")
         raise wrong_parameter("cursor", sentence, "bad_cursor") from None
-    if digest != _digest(narrowing):
+    if digest != _filter_digest(narrowing):
         sentence = _("Este cursor es de otro filtro. Empiece de nuevo.")
         raise wrong_parameter("cursor", sentence, "cursor_of_other_filter")
     return Place(_EPOCH + timedelta(microseconds=moment), uuid.UUID(row_id))
@@ -138,12 +138,12 @@ def _signer() -> URLSafeSerializer:
     return URLSafeSerializer([*reversed(settings.signing_keys)], salt="cursor")
 
 
-def _digest(narrowing: Filter) -> str:
+def _filter_digest(narrowing: Filter) -> str:
     return hashlib.sha256(repr(astuple(narrowing)).encode()).hexdigest()[:16]
 
 
 def link_next(response: Response, cursor: str | None, size: int) -> Response:
-    """Add `Link: rel="next"` (RFC 8288): the same filter, from the cursor on."""
+    """Add `Link: rel="next"` (RFC 8288) with the same filter and the cursor, where there is one."""
     if cursor is not None:
         kept: Mapping[str, str] = {
             name: value for name, value in request.args.items() if name in FILTERS and value

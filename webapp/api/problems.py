@@ -1,4 +1,4 @@
-"""Problem details as models, for the contract and for the results of a batch; `webapp.errors` writes them."""
+"""Problem details as models, for the contract and the results of a batch; `webapp.web.error_pages` writes them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ def _is_none(value: Any) -> bool:
 
 
 class Holder(BaseModel):
-    """The payment that has the reference already."""
+    """The payment that already has the reference."""
 
     id: Annotated[str, WithJsonSchema(formats.UUID)]
     transaction_id: str
     created_by: str | None
-    """Who logged it, by name."""
+    """The name of the user who logged it."""
     created_at: Annotated[str, WithJsonSchema(formats.MOMENT)]
 
 
 class ProblemError(BaseModel):
-    """One thing that is wrong with what was sent: where, in words for a person, and as a stable code."""
+    """One mistake in a request: where it is, in words for a person, and as a stable code."""
 
     model_config = ConfigDict(
         use_attribute_docstrings=True,
@@ -32,9 +32,9 @@ class ProblemError(BaseModel):
     )
 
     pointer: Annotated[str | None, Field(exclude_if=_is_none)] = None
-    """JSON Pointer (RFC 6901) into the body as it was sent, empty for the whole of it; in a batch, into the item."""
+    """JSON Pointer (RFC 6901) into the body as it was sent, empty for the whole body; in a batch, into the item."""
     parameter: Annotated[str | None, Field(exclude_if=_is_none)] = None
-    """The name of the parameter of the query; there is either this or a pointer."""
+    """The name of a parameter of the query, in place of `pointer`."""
     field: str
     """The same place with points between the levels: `customer.phone`."""
     detail: str
@@ -71,9 +71,9 @@ class Problem(BaseModel):
     detail: str
     code: str
     request_id: str
-    """Also in `X-Request-ID`: name it when you ask for help."""
+    """As in `X-Request-ID`: name it when you ask for help."""
     errors: Annotated[list[ProblemError] | None, Field(exclude_if=_is_none)] = None
-    """What is wrong where, at most 50."""
+    """The mistakes, at most 50."""
     holder: Annotated[Holder | None, Field(exclude_if=_is_none)] = None
     """With `reference_taken`: the payment that has the reference."""
     changes: Annotated[list[FieldChange] | None, Field(exclude_if=_is_none)] = None

@@ -1,4 +1,4 @@
-"""Requests of programs, read strictly: bodies into models, versions into numbers."""
+"""Bodies of requests, read strictly into models, and the version that If-Match names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def body(model: type[Model]) -> Model:
-    """The JSON body as a model. Raises Malformed (400), 415, or Invalid with sentences by field."""
+    """Read the JSON body into a model. Raises Malformed (400), UnsupportedMediaType (415), or Invalid by field."""
     if not request.is_json:
         raise UnsupportedMediaType()
     content = request.get_json(silent=True)
@@ -27,12 +27,12 @@ def body(model: type[Model]) -> Model:
 
 
 def optional_body(model: type[Model]) -> Model:
-    """As `body`, where the request may come without one."""
+    """Read the JSON body into a model, or an empty object where there is none. Raises what `body` raises."""
     return body(model) if request.get_data() else validated(model, {})
 
 
 def validated(model: type[Model], content: Any) -> Model:
-    """The content as a model. Raises Invalid with a sentence, a place and a code for each mistake."""
+    """Validate the content as a model. Raises Invalid with a sentence, a place and a code for each mistake."""
     try:
         return model.model_validate(content)
     except ValidationError as error:
@@ -41,12 +41,12 @@ def validated(model: type[Model], content: Any) -> Model:
 
 
 def _problem(found: Any) -> FieldProblem:
-    code, sentence = _meaning(found["type"], found["msg"])
+    code, sentence = _code_and_sentence(found["type"], found["msg"])
     return FieldProblem(tuple(found["loc"]), sentence, code)
 
 
-def _meaning(kind: str, message: str) -> tuple[str, str]:
-    """The stable code and the sentence of one mistake that pydantic found."""
+def _code_and_sentence(kind: str, message: str) -> tuple[str, str]:
+    """Return the stable code and the sentence of one mistake that pydantic found."""
     day = _("Escriba la fecha como 2026-11-24.")
     known = {
         "missing": ("missing", _("Falta este dato.")),
@@ -73,13 +73,13 @@ def _meaning(kind: str, message: str) -> tuple[str, str]:
         return known[kind]
     if kind == "reason":
         return "invalid", message
-    # What is left are our own validators, which bring a sentence, or pydantic's English.
+    # Our own validators bring a sentence; other messages are pydantic's, in English.
     own = kind == "amount" or kind in set(Problem)
     return (kind, message) if own else ("invalid", _("Este dato no es válido."))
 
 
 class VersionMismatch(DomainError):
-    """If-Match names another version than the one that stands."""
+    """If-Match names another version than the present one."""
 
     status = 412
     code = "version_mismatch"
@@ -87,9 +87,9 @@ class VersionMismatch(DomainError):
 
 
 def expected_version(current: int) -> int | None:
-    """The version that must still stand because If-Match names it; None without it, or for `*`.
+    """Return the version that the row must still have when it is changed; None without If-Match, or for `*`.
 
-    `current` is the version as it was read. Raises VersionMismatch where it is not among those named.
+    `current` is the version that was read. Raises VersionMismatch where If-Match does not name it.
     """
     if "If-Match" not in request.headers:
         return None
@@ -101,7 +101,7 @@ def expected_version(current: int) -> int | None:
 
 
 def named_versions() -> set[str]:
-    """Return the versions that If-Match names, as they stand in its tags."""
-    # Weak ones too: proxies that compress make them so.
+    """Return the versions that the tags of If-Match name."""
+    # Weak tags count as well: proxies that compress make them weak.
     tags = request.if_match.as_set(include_weak=True)
     return {tag.partition("-")[0] for tag in tags if tag}

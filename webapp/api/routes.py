@@ -1,4 +1,4 @@
-"""The API's routes, gathered on its blueprint, and what happens around each of them."""
+"""The list of the API's routes, and what happens before and after each of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["access", "batch", "bp", "export", "openapi", "transactions", "users"
 bp.before_request(limiting.check_rate)
 bp.before_request(paging.check_parameters)
 bp.before_request(idempotency.begin)
-# Flask runs these in the opposite order: the kept answer is the whole one.
+# Flask runs these in the opposite order, so that the whole response is kept.
 bp.after_request(responses.hide_from_caches)
 bp.after_request(responses.respect_conditions)
 bp.after_request(idempotency.complete)

@@ -1,6 +1,6 @@
-"""What programs bear: short-lived JWTs (ERD 6.1) that name a session row, so that they end at once,
+"""Bearer tokens: short-lived JWTs (ERD 6.1), or keys for programs (`webapp.accounts.api_keys`).
 
-or keys for machines (`webapp.accounts.api_keys`).
+An access token names a session row, so it ends at once with its session.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from webapp.web.error_pages import error_response
 
 BEARER = {"WWW-Authenticate": 'Bearer realm="areamedica"'}
 TOKEN_TYPE = "at+jwt"  # noqa: S105
-"""The header `typ` of an access token (RFC 9068): no other token of ours is taken for one."""
+"""The header `typ` of an access token (RFC 9068), which no other token of ours has."""
 CLAIMS = ["sub", "sid", "exp", "iat", "jti"]
 
 
 def issue(signed_in: SignedInUser) -> str:
-    """An access token for an open session."""
+    """Issue an access token for an open session."""
     settings = _settings()
     now = clock.now()
     claims = {
@@ -45,8 +45,8 @@ def issue(signed_in: SignedInUser) -> str:
     return jwt.encode(claims, key, algorithm=settings.algorithm, headers={"typ": TOKEN_TYPE})
 
 
-def read(token: str) -> dict[str, Any]:
-    """The claims of an access token of ours that has not expired, whichever of our keys signed it.
+def decode(token: str) -> dict[str, Any]:
+    """Return the claims of an access token that is signed by a key in force and has not expired.
 
     Raises jwt.InvalidTokenError.
     """
@@ -57,7 +57,7 @@ def read(token: str) -> dict[str, Any]:
                 token,
                 signing_key(secret),
                 algorithms=[settings.algorithm],
-                # Not `iat`: the clock of the machine that issued it may be a second ahead of ours.
+                # Not `iat`: the clock of the machine that issued the token may be a second ahead of ours.
                 options={"require": CLAIMS, "verify_iat": False},
             )
         except jwt.InvalidSignatureError:
@@ -77,14 +77,15 @@ def _settings() -> Settings:
 
 
 def signing_key(secret: str) -> bytes:
-    """The key of access tokens: derived, so that it never signs a browser's cookie as well."""
+    """Derive the key that signs access tokens, so that it differs from the one that signs cookies."""
     return hashlib.sha256(f"access-token:{secret}".encode()).digest()
 
 
 class ApiGate:
-    """Programs are known by what they bear: an access token or a key for machines."""
+    """The gate of the API: a caller is known by an access token or a key for programs."""
 
     def actor(self) -> Actor | None:
+        """Return who makes the request, and note that the session or key is in use; None without a valid token."""
         caller = self._caller()
         if caller is None:
             return None
@@ -103,17 +104,18 @@ class ApiGate:
         if token.startswith(api_keys.MARK):
             return key_queries.key_holder(token, may_review=_settings().api_keys_may_review)
         try:
-            claims = read(token)
+            claims = decode(token)
             signed_in = queries.open_session(uuid.UUID(str(claims["sid"])))
         except (jwt.InvalidTokenError, ValueError):
             return None
         return signed_in if signed_in and str(signed_in.user_id) == claims["sub"] else None
 
     def turn_away(self) -> ResponseReturnValue:
+        """Return the refusal of a request without a valid token (401)."""
         return error_response(NotSignedIn(headers=BEARER, code="invalid_token"))
 
 
 def caller() -> SignedInUser | KeyHolder:
-    """Whoever bears the current request's token or key."""
+    """Return the session or the key that makes the current request."""
     found: SignedInUser | KeyHolder = g.api_caller
     return found

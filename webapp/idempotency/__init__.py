@@ -1,1 +1,1 @@
-"""Requests that programs may send again: keys, and the answers kept for them."""
+"""Idempotency keys of programs' requests, and the answers that are kept under them."""

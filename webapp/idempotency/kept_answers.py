@@ -1,7 +1,7 @@
-"""Requests that may be sent again: a key is taken before the work and keeps the answer after it.
+"""Idempotency keys: a key is leased before the work and keeps the answer after it.
 
-Taking and completing are units of work of their own, so that every process sees them at once. An attempt
-that dies leaves its key taken until the lease ends; the work itself must then bear to be done twice.
+Leasing and keeping are units of work of their own, so every process sees them at once. An attempt that dies holds
+its key until the lease expires; the work may then be done a second time.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from webapp.kernel.errors import Conflict, Invalid
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.i18n import lazy_gettext as _l
 
-KEPT = timedelta(hours=25)
-"""How long an answer can be had again: a day, and an hour for clocks that differ."""
-LEASE = timedelta(seconds=60)
-"""How long an attempt holds its key without an answer."""
+RETENTION = timedelta(hours=25)
+"""How long an answer is kept: a day, and an hour for clocks that differ."""
+LEASE_LENGTH = timedelta(seconds=60)
+"""How long an attempt holds its key, unless its operation says otherwise."""
 
 
 class KeyInFlight(Conflict):
-    """The first request with this key is still being worked on."""
+    """The first request with this key is still being processed."""
 
     code = "idempotency_in_flight"
     sentence = _l(
@@ -40,7 +40,7 @@ class KeyInFlight(Conflict):
 
 
 class KeyReused(Invalid):
-    """The key belongs to another request."""
+    """The key was used for another request."""
 
     code = "idempotency_key_reused"
     sentence = _l("Esta Idempotency-Key ya se usó con otra solicitud. Use una nueva.")
@@ -48,7 +48,7 @@ class KeyReused(Invalid):
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to work on a request, and to keep its answer."""
+    """The right to carry out a request and to keep its answer."""
 
     owner_id: uuid.UUID
     key: str
@@ -57,28 +57,28 @@ class Lease:
 
 @dataclass(frozen=True)
 class KeptAnswer:
-    """What the first request was answered."""
+    """The answer to the first request with a key."""
 
     status: int
     headers: dict[str, str]
     body: bytes
 
 
-def take(
+def lease_key(
     *,
     owner_id: uuid.UUID,
     key: str,
     route: str,
     digests: Sequence[str],
-    lasting: timedelta = LEASE,
+    lasting: timedelta = LEASE_LENGTH,
 ) -> Lease | KeptAnswer:
-    """Return the right to work, or the answer that stands already.
+    """Lease a key for a request, or return the answer that is kept under it.
 
     `digests` tell one request's content from another's: the first is stored, any of them is recognised.
     Raises KeyInFlight, KeyReused.
     """
     for _attempt in range(3):
-        lease = _taken(owner_id, key, route, digests, lasting)
+        lease = _try_to_lease(owner_id, key, route, digests, lasting)
         if lease is not None:
             return lease
         kept = db.session.execute(
@@ -91,7 +91,7 @@ def take(
         ).first()
         db.session.rollback()
         if kept is None:
-            continue  # freed in this very moment
+            continue  # released since the attempt to lease it
         if kept.request_digest not in digests:
             raise KeyReused()
         if kept.status is None:
@@ -100,9 +100,10 @@ def take(
     raise KeyInFlight()
 
 
-def _taken(
+def _try_to_lease(
     owner_id: uuid.UUID, key: str, route: str, digests: Sequence[str], lasting: timedelta
 ) -> Lease | None:
+    """Lease a key that is new, expired, or abandoned by an earlier attempt at the same request; else return None."""
     now = clock.now()
     lease = Lease(owner_id, key, uuid.uuid4())
     row = insert(IdempotencyKey).values(
@@ -113,7 +114,7 @@ def _taken(
         lease=lease.id,
         leased_until=now + lasting,
         created_at=now,
-        expires_at=now + KEPT,
+        expires_at=now + RETENTION,
     )
     fields = ("route", "request_digest", "lease", "leased_until", "created_at", "expires_at")
     abandoned = and_(
@@ -138,29 +139,29 @@ def _taken(
 
 
 def keep(*, lease: Lease, answer: KeptAnswer) -> None:
-    """The work is done: whoever repeats the request gets this answer for a day."""
+    """Keep the answer, which repeated requests get for a day. Without the lease nothing is kept."""
     db.session.rollback()
     db.session.execute(
         update(IdempotencyKey)
-        .where(_own(lease))
+        .where(_held_by(lease))
         .values(
             status=answer.status,
             headers=answer.headers,
             body=answer.body,
-            expires_at=clock.now() + KEPT,
+            expires_at=clock.now() + RETENTION,
         )
     )
     db.session.commit()
 
 
-def free(*, lease: Lease) -> None:
-    """Nothing was decided: the request may be sent again as if for the first time."""
+def release(*, lease: Lease) -> None:
+    """Forget the key, because nothing was decided: the request may be sent again as if for the first time."""
     db.session.rollback()
-    db.session.execute(delete(IdempotencyKey).where(_own(lease)))
+    db.session.execute(delete(IdempotencyKey).where(_held_by(lease)))
     db.session.commit()
 
 
-def _own(lease: Lease) -> ColumnElement[bool]:
+def _held_by(lease: Lease) -> ColumnElement[bool]:
     return and_(
         IdempotencyKey.owner_id == lease.owner_id,
         IdempotencyKey.key == lease.key,
@@ -169,13 +170,13 @@ def _own(lease: Lease) -> ColumnElement[bool]:
 
 
 def forget_expired() -> None:
-    """Delete the answers whose time is over."""
+    """Delete the answers that are no longer kept."""
     db.session.execute(delete(IdempotencyKey).where(IdempotencyKey.expires_at < clock.now()))
     db.session.commit()
 
 
-def wrong_key() -> Invalid:
-    """The refusal of a key that is none."""
+def malformed_key() -> Invalid:
+    """Return the refusal of a key that is not 1 to 255 visible ASCII characters."""
     return Invalid(
         _("Idempotency-Key debe tener de 1 a 255 caracteres ASCII visibles."),
         code="idempotency_key_invalid",

@@ -1,4 +1,4 @@
-"""The table of requests that programs may send again (Idempotency-Key)."""
+"""The table of idempotency keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from webapp.kernel.database import Base
 
 
 class IdempotencyKey(Base):
-    """One request that a program may send again: in flight, or with the answer that it got."""
+    """One request with an Idempotency-Key: still being processed, or with its answer."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (
@@ -29,12 +29,12 @@ class IdempotencyKey(Base):
     )
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     route: Mapped[str] = mapped_column(String(200))
-    """Method and rule of the request, without the values in its address."""
+    """Method and rule of the request, without the values in its path."""
     request_digest: Mapped[str] = mapped_column(String(64))
     lease: Mapped[uuid.UUID]
-    """Whose the row is: only this attempt may complete it."""
+    """The attempt that holds the key: no other may keep the answer or release the key."""
     leased_until: Mapped[datetime]
-    """Should the attempt die, another may begin from then on."""
+    """When the lease expires, so that another attempt may begin."""
     status: Mapped[int | None]
     headers: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     body: Mapped[bytes | None]

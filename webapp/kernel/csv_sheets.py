@@ -1,4 +1,4 @@
-"""Sheets for other programs: CSV as RFC 4180 has it, nothing in it that a spreadsheet would calculate (pure)."""
+"""CSV files as in RFC 4180, without cells that a spreadsheet would calculate (pure)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _QUOTES = frozenset("\"'`´‘’“”«»")
 
 
 def written(rows: Iterable[Sequence[Any]]) -> str:
-    """Write the rows as lines of a sheet.
+    """Write the rows as lines of CSV.
 
     Moments are in ISO 8601, amounts have two places, None is an empty cell. Numbers stay numbers, also below zero;
     text that a spreadsheet would calculate begins with an apostrophe.
@@ -61,7 +61,7 @@ def _guarded(text: str) -> str:
 
 
 def _is_formula(part: str) -> bool:
-    """Tell whether the first character that counts, once compatible forms are made plain, begins a formula."""
+    """Tell whether the first character that is not skipped begins a formula, in any compatible form."""
     for character in part:
         plain = unicodedata.normalize("NFKD", character)
         if plain[0] in FORMULA_SIGNS:
@@ -72,7 +72,7 @@ def _is_formula(part: str) -> bool:
 
 
 def _is_skipped(character: str) -> bool:
-    """White space, quotation marks, control and invisible characters: programs drop them at a cell's beginning."""
+    """Tell whether programs may drop the character at a cell's beginning: white space, quotes, invisible characters."""
     return (
         character.isspace() or character in _QUOTES or unicodedata.category(character)[0] in "CMZ"
     )

@@ -1,4 +1,4 @@
-"""Bolívares: exact decimals with two places, in the spellings that Venezuelans write (BANESCO.md)."""
+"""Amounts in bolívares: exact decimals with two places, and how Venezuelans write them (BANESCO.md)."""
 
 from __future__ import annotations
 

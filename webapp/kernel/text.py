@@ -1,4 +1,4 @@
-"""What PostgreSQL can keep of a text."""
+"""Texts that PostgreSQL can store."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How Venezuelans spell phones, national ids, references and names (BANESCO.md, "Venezuelan facts"); pure.
+"""Spellings of phones, national ids, references and names in Venezuela (BANESCO.md, "Venezuelan facts"); pure.
 
-Every function takes what was typed and returns the one spelling that is stored, or raises Misspelt. It looks at the
-length first: putting Unicode in order takes a time that grows with the square of the text.
+Every function takes the typed text and returns the canonical spelling that is stored, or raises Misspelt. It checks the
+length first, because normalising Unicode takes time that grows with the square of the length.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ BANKS = {
 
 MOBILE_PREFIXES = ("0412", "0422", "0414", "0424", "0416", "0426")
 RESERVED_IDS = frozenset({"new", "batch", "export"})
-"""Words that stand in our own addresses where a transaction_id could stand."""
+"""Words that our own routes use in place of a transaction_id."""
 
 NAME_LENGTH = (2, 255)
 MAX_CONCEPT = 500
 MAX_TYPED = 1000
-"""How many characters are read of what was typed, without the white space around them."""
+"""How long a typed text may be, without the white space around it."""
 
 _SEPARATORS = re.compile(r"[\s.\-()/]+")
 _PHONE = re.compile(r"(?:(?:\+|00)?58)?0?(4\d{9})", re.ASCII)
@@ -82,14 +82,14 @@ class Problem(StrEnum):
 
 
 class Misspelt(ValueError):
-    """The text is not what it should be; `problem` says what is wrong."""
+    """The text has no canonical spelling; `problem` says why."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.value)
         self.problem = problem
 
 
-def _short(typed: str, problem: Problem) -> str:
+def _stripped(typed: str, problem: Problem) -> str:
     """Return the text without the white space around it. Raises Misspelt where it is longer than MAX_TYPED."""
     text = typed.strip()
     if len(text) > MAX_TYPED:
@@ -98,8 +98,8 @@ def _short(typed: str, problem: Problem) -> str:
 
 
 def phone(typed: str) -> str:
-    """A mobile number as 11 digits, `04XXXXXXXXX`, from `+58 414-123.45.67` and the like."""
-    bare = _SEPARATORS.sub("", _short(typed, Problem.PHONE))
+    """Return a mobile number as 11 digits, `04XXXXXXXXX`, from `+58 414-123.45.67` and the like."""
+    bare = _SEPARATORS.sub("", _stripped(typed, Problem.PHONE))
     if not bare:
         raise Misspelt(Problem.MISSING)
     found = _PHONE.fullmatch(bare)
@@ -112,8 +112,8 @@ def phone(typed: str) -> str:
 
 
 def national_id(typed: str) -> str:
-    """`V` or `E` and 4 to 8 digits, from `V-12.345.678`, `v12345678` or bare digits (a V)."""
-    bare = _SEPARATORS.sub("", _short(typed, Problem.NATIONAL_ID)).upper()
+    """Return `V` or `E` and 4 to 8 digits, from `V-12.345.678`, `v12345678` or bare digits (a V)."""
+    bare = _SEPARATORS.sub("", _stripped(typed, Problem.NATIONAL_ID)).upper()
     if not bare:
         raise Misspelt(Problem.MISSING)
     if bare[0] in "JGPC" and bare[1:].isdigit():
@@ -125,8 +125,8 @@ def national_id(typed: str) -> str:
 
 
 def reference(typed: str, digits: tuple[int, int]) -> str:
-    """The digits of a reference, as many as the dialect demands; leading zeros are kept."""
-    bare = re.sub(r"[\s\-]+", "", _short(typed, Problem.REFERENCE))
+    """Return the digits of a reference, at least and at most as many as `digits` says; leading zeros are kept."""
+    bare = re.sub(r"[\s\-]+", "", _stripped(typed, Problem.REFERENCE))
     if not bare:
         raise Misspelt(Problem.MISSING)
     least, most = digits
@@ -136,8 +136,8 @@ def reference(typed: str, digits: tuple[int, int]) -> str:
 
 
 def full_name(typed: str) -> str:
-    """A person's name: letters, spaces, apostrophes, hyphens and points; capitals set right."""
-    words = " ".join(_short(typed, Problem.NAME_LENGTH).split())
+    """Return a person's name with its capitals set right: letters, spaces, apostrophes, hyphens and points."""
+    words = " ".join(_stripped(typed, Problem.NAME_LENGTH).split())
     name = unicodedata.normalize("NFC", words).translate(_APOSTROPHES)
     if not name:
         raise Misspelt(Problem.MISSING)
@@ -149,20 +149,22 @@ def full_name(typed: str) -> str:
     stored = " ".join(
         _capitalised(word, first=place == 0) for place, word in enumerate(name.split(" "))
     )
-    if len(stored) > NAME_LENGTH[1]:  # now, because a capital can be longer than its letter: ß, SS
+    if (
+        len(stored) > NAME_LENGTH[1]
+    ):  # only now, because a capital can be longer than its letter: ß, SS
         raise Misspelt(Problem.NAME_LENGTH)
     return stored
 
 
 def _capitalised(word: str, *, first: bool) -> str:
-    """Capitals as in `María D'Angelo de la Cruz`, `McDonald` left alone (ERD 5.2, `v.title()`)."""
+    """Set the capitals of a word as in `María D'Angelo de la Cruz`; `McDonald` is left alone (ERD 5.2, `v.title()`)."""
     if word.lower() in _PARTICLES and not first and (word.islower() or word.isupper()):
         return word.lower()
-    return re.sub(r"[^\W\d_]+", lambda part: _part(part[0]), word)
+    return re.sub(r"[^\W\d_]+", lambda part: _capitalised_part(part[0]), word)
 
 
-def _part(letters: str) -> str:
-    """A part of a word: as typed where every capital begins something, else with one capital."""
+def _capitalised_part(letters: str) -> str:
+    """Return a part of a word with one capital, or as typed where its capitals look deliberate."""
     pairs = itertools.pairwise(letters)
     deliberate = letters[0].isupper() and letters[-1].islower()
     if deliberate and not any(one.isupper() and two.isupper() for one, two in pairs):
@@ -173,15 +175,15 @@ def _part(letters: str) -> str:
 
 
 def searchable(text: str) -> str:
-    """A name without accents and capitals, as searches compare it; of a longer text its first MAX_TYPED characters."""
+    """Return a name without accents and capitals, as searches compare it; only its first MAX_TYPED characters count."""
     split = unicodedata.normalize("NFKD", text[:MAX_TYPED].lower())
     plain = "".join(character for character in split if not unicodedata.combining(character))
     return " ".join(re.sub(r"[^a-z0-9]+", " ", plain).split())
 
 
 def concept(typed: str) -> str | None:
-    """Free text of at most 500 characters, or nothing."""
-    short = _short(typed.replace("\r\n", "\n"), Problem.CONCEPT_LENGTH)
+    """Return free text of at most MAX_CONCEPT characters, or None where it is empty."""
+    short = _stripped(typed.replace("\r\n", "\n"), Problem.CONCEPT_LENGTH)
     text = unicodedata.normalize("NFC", short)
     if any(
         unicodedata.category(character) in ("Cc", "Cs")
@@ -195,8 +197,8 @@ def concept(typed: str) -> str | None:
 
 
 def transaction_id(typed: str) -> str:
-    """The caller's own id: 1 to 100 letters, digits, `_` and `-`."""
-    text = _short(typed, Problem.TRANSACTION_ID)
+    """Return the caller's own id: 1 to 100 letters, digits, `_` and `-`."""
+    text = _stripped(typed, Problem.TRANSACTION_ID)
     if not _TRANSACTION_ID.fullmatch(text):
         raise Misspelt(Problem.TRANSACTION_ID)
     if text.lower() in RESERVED_IDS:
@@ -205,8 +207,8 @@ def transaction_id(typed: str) -> str:
 
 
 def payer_bank(typed: str) -> str | None:
-    """The 4 digits of a Venezuelan bank, or nothing."""
-    text = _short(typed, Problem.PAYER_BANK)
+    """Return the 4 digits of a Venezuelan bank, or None where the text is empty."""
+    text = _stripped(typed, Problem.PAYER_BANK)
     if not text:
         return None
     if text not in BANKS:
@@ -215,5 +217,5 @@ def payer_bank(typed: str) -> str | None:
 
 
 def new_transaction_id() -> str:
-    """An id that the app assigns: short enough to read out, too long to guess."""
+    """Make an id that the product assigns: short enough to read aloud, too long to guess."""
     return "P-" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(12))

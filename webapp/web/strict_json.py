@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 has it: UTF-8 alone, no NaN, no Infinity, no name twice, no nesting that would exhaust the interpreter."""
+"""JSON read strictly (RFC 8259): UTF-8 only, no NaN, no Infinity, no name twice, no nesting beyond the interpreter's limit."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from webapp.web.guard import public, signed_in
     body=schemas.Register,
     limited_by=registrations,
     codes={403: ("registration_closed",), 409: ("email_taken",)},
-    answers={201: schemas.UserOut},
+    responses={201: schemas.UserOut},
 )
 def register() -> ResponseReturnValue:
     """Create a user, as REGISTRATION allows: waiting for approval, at once, or not at all."""
@@ -67,7 +67,7 @@ def register() -> ResponseReturnValue:
     body=schemas.Login,
     limited_by=failed_sign_ins,
     codes={401: ("invalid_credentials",)},
-    answers={200: schemas.TokenOut},
+    responses={200: schemas.TokenOut},
 )
 def login() -> ResponseReturnValue:
     """Exchange e-mail and password for tokens."""
@@ -94,7 +94,7 @@ def login() -> ResponseReturnValue:
     tag="Access",
     body=schemas.Refresh,
     codes={401: ("invalid_token", "token_reused")},
-    answers={200: schemas.TokenOut},
+    responses={200: schemas.TokenOut},
 )
 def refresh() -> ResponseReturnValue:
     """Exchange a refresh token for new tokens; a used one ends the whole session."""
@@ -114,7 +114,7 @@ def refresh() -> ResponseReturnValue:
     "End the session and its tokens",
     tag="Access",
     codes={409: ("key_has_no_session",)},
-    answers={204: None},
+    responses={204: None},
 )
 def logout() -> ResponseReturnValue:
     """End the session with its access and refresh tokens."""
@@ -130,7 +130,7 @@ def logout() -> ResponseReturnValue:
 
 @bp.get("/auth/me", strict_slashes=False)
 @signed_in
-@operation("me", "Who the token belongs to", tag="Access", answers={200: schemas.UserOut})
+@operation("me", "Who the token belongs to", tag="Access", responses={200: schemas.UserOut})
 def me() -> ResponseReturnValue:
     """Read as whom the token or key acts, and what it may do."""
     user = tokens.caller()

@@ -1,8 +1,8 @@
-"""How the values of the API look, as JSON Schema says it: what does not fit is refused.
+"""The formats of the API's values as JSON Schema: what does not fit is refused.
 
-Spellings that are accepted beyond these (separators in phones and ids) are named in the descriptions. Patterns keep to
-what every engine reads alike, with and without the flag `u` of ECMA-262: no `\\p{…}`, no looking around. Which
-characters beyond Latin-1 are letters they therefore leave to the description.
+The descriptions name spellings that are accepted as well, such as separators in phones. Patterns use only what every
+engine reads alike, with and without the flag `u` of ECMA-262: no character properties, no lookaround. They therefore
+leave it to the description which characters beyond Latin-1 are letters.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ Schema = dict[str, Any]
 
 
 def never_null(*names: str, **more: Any) -> Callable[[Schema], None]:
-    """Publish these fields as what may be left out, but not emptied; `more` is added to the schema."""
+    """Return a function that publishes these fields as optional but never null, and all fields without a default.
+
+    `more` is added to the schema.
+    """
 
     def refine(schema: Schema) -> None:
         schema.update(more)
@@ -45,17 +48,17 @@ def _text(pattern: str | None, description: str, *examples: str, **more: Any) ->
 
 
 _PREFIX = "4(?:12|14|16|22|24|26)"
-# White space that is trimmed and that \s does not name everywhere.
+# White space that is trimmed; \s does not mean all of it in every engine.
 _BLANK = r"\s\u001c-\u001f\u0085"
 _TRIMMED = f"[{_BLANK}]*"
 _SEEN = r"[^\s\u0000-\u001f\u007f-\u00a0\u00ad]"
-"""What is printable, but for the space."""
+"""Printable characters without the space."""
 _SEEN_OR_BLANK = r"[^\u0000-\u0008\u000e-\u001b\u007f-\u0084\u0086-\u009f\u00ad]"
 _BEYOND_ASCII = r"\u007b-\u00a9\u00ab-\u00b3\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7"
-"""What is no letter from `{` to the end of Latin-1, but for the acute accent, which is read as an apostrophe."""
+"""What is no letter from `{` to the end of Latin-1, except the acute accent, which is read as an apostrophe."""
 _LETTER = rf"[^\u0000-\u0040\u005b-\u0060\u00b4{_BEYOND_ASCII}]"
 _OF_A_NAME = rf"[^\u0000-\u001f\u0021-\u0026\u0028-\u002c\u002f-\u0040\u005b-\u005f{_BEYOND_ASCII}]"
-"""A letter, a space, an apostrophe (also typed as an accent), a hyphen or a point."""
+"""Characters of a name: letters, spaces, apostrophes (also typed as accents), hyphens and points."""
 
 PHONE = _text(
     rf"^(?:(?:\+|00)?58)?0?{_PREFIX}[0-9]{{7}}$",

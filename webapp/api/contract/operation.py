@@ -14,7 +14,7 @@ from flask import current_app, request
 from pydantic import BaseModel
 
 View = TypeVar("View", bound=Callable[..., Any])
-Answers = Mapping[int, "type[BaseModel] | tuple[type[BaseModel], ...] | None"]
+Responses = Mapping[int, "type[BaseModel] | tuple[type[BaseModel], ...] | None"]
 NUMBERING = frozenset({"page", "size", "limit", "offset"})
 """Parameters of the query that choose a part of a list by numbers."""
 CURSOR = "cursor"
@@ -29,7 +29,7 @@ class Operation:
     summary: str
     _: KW_ONLY
     tag: str
-    answers: Answers
+    responses: Responses
     """Statuses and the model of each body, several where it has one of several shapes; None: no body, or a refusal."""
     body: type[BaseModel] | None = None
     body_required: bool = True

@@ -1,4 +1,4 @@
-"""Examples of what is sent and answered, as the contract shows them; a test holds them to their schemas."""
+"""Examples of bodies, as the contract shows them; a test validates them against their schemas."""
 
 from __future__ import annotations
 

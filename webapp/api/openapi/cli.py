@@ -1,4 +1,4 @@
-"""`flask openapi`: the contract, from a terminal."""
+"""`flask openapi`: print or write the contract."""
 
 from __future__ import annotations
 

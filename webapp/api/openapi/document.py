@@ -1,4 +1,4 @@
-"""The contract: an OpenAPI 3.1 document built from the routes, what their views say, and the models that validate."""
+"""The contract: an OpenAPI 3.1 document, built from the routes, their operations and the models that validate."""
 
 from __future__ import annotations
 
@@ -64,16 +64,17 @@ SUCCESSES = {200: "Done.", 201: "Created.", 202: "Accepted; it is done later.", 
 
 
 class _Plain(GenerateJsonSchema):
-    """Without the titles that pydantic makes up from the fields' names."""
+    """Generates schemas without the titles that pydantic derives from the names of fields."""
 
-    def field_title_should_be_set(self, schema: Any) -> bool:
+    def field_title_should_be_set(self, _schema: Any) -> bool:
+        """Never give a field a title."""
         return False
 
 
 def text(app: Flask) -> str:
-    """The contract of this application as it is served and committed; built once, kept as text."""
+    """Return the contract of this application as it is served and committed; it is built once."""
     if "openapi" not in app.extensions:
-        # One language, whoever asks first.
+        # In one language, whatever the first caller prefers.
         with app.app_context(), force_locale("es"):
             document = build(app)
         app.extensions["openapi"] = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
@@ -82,13 +83,13 @@ def text(app: Flask) -> str:
 
 
 def document(app: Flask) -> Schema:
-    """The contract of this application."""
+    """Return the contract of this application."""
     found: Schema = json.loads(text(app))
     return found
 
 
 def routes(app: Flask) -> Iterator[tuple[str, str, Callable[..., Any], Rule]]:
-    """Path, method, view and rule of everything under /api/v1."""
+    """Return path, method, view and rule of every route under /api/v1."""
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
         if rule.rule.startswith(f"{PREFIX}/"):
             path = re.sub(r"<(?:[^:<>]+:)?(\w+)>", r"{\1}", rule.rule)
@@ -97,7 +98,7 @@ def routes(app: Flask) -> Iterator[tuple[str, str, Callable[..., Any], Rule]]:
 
 
 def build(app: Flask) -> Schema:
-    """The document. Raises LookupError for a route that says nothing of itself."""
+    """Build the document. Raises LookupError for a route without `@operation`."""
     paths: dict[str, Schema] = {}
     described: list[Operation] = []
     for path, method, view, rule in routes(app):
@@ -161,7 +162,7 @@ def _operation(operation: Operation, access: Access, rule: Rule, doc: str) -> Sc
             "required": operation.body_required,
             "content": {"application/json": _content(operation.body)},
         }
-    described["responses"] = _answers(operation, access, rule)
+    described["responses"] = _responses(operation, access, rule)
     return described
 
 
@@ -205,7 +206,7 @@ def _query_parameters(model: type[BaseModel]) -> list[Schema]:
 
 
 def _not_null(schema: Schema) -> Schema:
-    """What a query can say: a value or nothing, but no null."""
+    """Return the schema without null, which a query cannot express."""
     parts = [part for part in schema.get("anyOf", []) if part.get("type") != "null"]
     rest = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
     return {**parts[0], **rest} if len(parts) == 1 else rest
@@ -234,8 +235,9 @@ CURSOR_PARAMETER: Schema = {
 }
 
 
-def _answers(operation: Operation, access: Access, rule: Rule) -> dict[str, Schema]:
-    statuses = {*operation.answers, *operation.codes, *ALWAYS}
+def _responses(operation: Operation, access: Access, rule: Rule) -> dict[str, Schema]:
+    """Describe the responses that are declared, and those that the route itself brings."""
+    statuses = {*operation.responses, *operation.codes, *ALWAYS}
     statuses |= set(WITH_BODY) if operation.body else set()
     statuses |= set(WRITING) if set(rule.methods or ()) - {"GET", "HEAD", "OPTIONS"} else set()
     statuses |= {404} if rule.arguments else set()
@@ -244,32 +246,34 @@ def _answers(operation: Operation, access: Access, rule: Rule) -> dict[str, Sche
     statuses |= {412} if operation.versioned or operation.conditional else set()
     statuses |= {409} if operation.idempotent else set()
     statuses |= {304} if operation.conditional else set()
-    return {str(status): _answer(operation, status) for status in sorted(statuses)}
+    return {str(status): _response(operation, status) for status in sorted(statuses)}
 
 
-def _answer(operation: Operation, status: int) -> Schema:
+def _response(operation: Operation, status: int) -> Schema:
     if status >= 400:
-        return _refused(operation, status)
-    models = _models(operation.answers.get(status))
+        return _refusal_of(operation, status)
+    models = _models(operation.responses.get(status))
     names = [*EVERYWHERE, *(operation.response_headers if status != 304 else ())]
     names += SIGN_IN_HEADERS if operation.limited_by else ()
     if status == 304 or any("version" in model.model_fields for model in models):
         names.append("ETag")
     names += ("Idempotent-Replayed",) if operation.idempotent else ()
-    answer: Schema = {
-        "description": "What you have still stands." if status == 304 else SUCCESSES[status],
+    response: Schema = {
+        "description": "The version that you have is the present one."
+        if status == 304
+        else SUCCESSES[status],
         "headers": _headers(names),
     }
     if models:
-        answer["content"] = {"application/json": _content(*models)}
+        response["content"] = {"application/json": _content(*models)}
     elif operation.sheet and status < 300:
         sheet = {"schema": {"type": "string"}, "example": operation.sheet}
-        answer["content"] = {"text/csv": sheet}
-    return answer
+        response["content"] = {"text/csv": sheet}
+    return response
 
 
-def _refused(operation: Operation, status: int) -> Schema:
-    """The shared refusal, or one of its own where this operation's brings more than that."""
+def _refusal_of(operation: Operation, status: int) -> Schema:
+    """Refer to the shared refusal, or describe the operation's own where it brings more headers or codes."""
     more: list[str] = []
     if status == 409 and (operation.idempotent or operation.limited_by):
         more.append("Retry-After")
@@ -293,10 +297,10 @@ def _refused(operation: Operation, status: int) -> Schema:
     return {"$ref": f"#/components/responses/{REFUSALS[status].name}"}
 
 
-def _models(answered: Any) -> tuple[type[BaseModel], ...]:
-    if answered is None:
+def _models(declared: Any) -> tuple[type[BaseModel], ...]:
+    if declared is None:
         return ()
-    return answered if isinstance(answered, tuple) else (answered,)
+    return declared if isinstance(declared, tuple) else (declared,)
 
 
 def _headers(names: list[str]) -> dict[str, Schema]:
@@ -338,7 +342,7 @@ def _schemas(operations: list[Operation]) -> dict[str, Schema]:
     sent = {operation.body for operation in operations if operation.body}
     queries = {operation.query for operation in operations if operation.query}
     answered = {
-        model for one in operations for given in one.answers.values() for model in _models(given)
+        model for one in operations for given in one.responses.values() for model in _models(given)
     }
     _, generated = models_json_schema(
         [

@@ -1,4 +1,4 @@
-"""The contract as JSON, and the two pages that show it: Swagger UI and ReDoc, without a CDN."""
+"""The contract as JSON, and the pages that show it: Swagger UI and ReDoc, served without a CDN."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Contract(BaseModel):
 
 @bp.get("/openapi.json", endpoint="openapi", strict_slashes=False)
 @public
-@operation("getContract", "This document", tag="Contract", answers={200: Contract})
+@operation("getContract", "This document", tag="Contract", responses={200: Contract})
 def contract() -> ResponseReturnValue:
-    """The contract of this API, as OpenAPI 3.1."""
+    """Return the contract of this API, as OpenAPI 3.1."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     return Response(document.text(app), content_type="application/json")
 
@@ -39,19 +39,19 @@ def contract() -> ResponseReturnValue:
 @pages.get("/docs", endpoint="swagger", strict_slashes=False)
 @public
 def swagger() -> ResponseReturnValue:
-    """Swagger UI: every operation, to be tried out with one's own token."""
+    """Show Swagger UI, where every operation can be tried with your own token."""
     return _page("swagger", scripts=("swagger-ui.js",), styles=("swagger-ui.css",))
 
 
 @pages.get("/redoc", endpoint="redoc", strict_slashes=False)
 @public
 def redoc() -> ResponseReturnValue:
-    """ReDoc: the same to read."""
+    """Show ReDoc, for reading."""
     return _page("redoc", scripts=("redoc.js",), styles=())
 
 
 def _page(tool: str, *, scripts: tuple[str, ...], styles: tuple[str, ...]) -> Response:
-    # Both tools draw with data: images and ReDoc makes its style sheets by script: allowed here alone, by a nonce.
+    # Both tools use data: images, and ReDoc makes its style sheets by script: allowed on these pages alone, by a nonce.
     nonce = secrets.token_urlsafe(16)
     response = make_response(
         render_template("api/docs.html", tool=tool, scripts=scripts, styles=styles, nonce=nonce)

@@ -32,7 +32,7 @@ from webapp.web.guard import actor, requires
     max_body=2 * 1024 * 1024,
     idempotent=True,
     lease=timedelta(minutes=5),
-    answers={200: outputs.BatchOut},
+    responses={200: outputs.BatchOut},
 )
 def batch() -> ResponseReturnValue:
     """Log up to 500 payments by the rules of POST /transactions; the worker asks the bank about them."""

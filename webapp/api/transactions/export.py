@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
     query=filters.TransactionFilter,
     response_headers=("Content-Disposition",),
     sheet=samples.SHEET,
-    answers={200: None},
+    responses={200: None},
 )
 def export() -> ResponseReturnValue:
     """Stream every payment of the filter, newest first."""

@@ -47,7 +47,7 @@ def _one(transaction: Transaction, status: int = 200) -> Response:
     versioned=True,
     codes={409: ("reference_taken", "transaction_id_taken", "final_transaction")},
     response_headers=("Location",),
-    answers={200: outputs.TransactionOut, 201: outputs.TransactionOut},
+    responses={200: outputs.TransactionOut, 201: outputs.TransactionOut},
 )
 def create() -> ResponseReturnValue:
     """Log a payment; the same transaction_id again gives the stored one, or changes it."""
@@ -68,12 +68,12 @@ def create() -> ResponseReturnValue:
     paged=True,
     cursored=True,
     response_headers=("Link",),
-    answers={200: (outputs.TransactionList, outputs.TransactionStretch)},
+    responses={200: (outputs.TransactionList, outputs.TransactionStretch)},
 )
 def list_() -> ResponseReturnValue:
     """Payments, newest first, narrowed by the filters of the query: a page, or what follows a cursor."""
     narrowing = filters.filters()
-    wanted = paging.wanted(narrowing)
+    wanted = paging.requested_part(narrowing)
     model: outputs.TransactionList | outputs.TransactionStretch
     if wanted.by_cursor:
         items, more = queries.rows_after(narrowing, wanted.place, size=wanted.size)
@@ -100,7 +100,7 @@ def list_() -> ResponseReturnValue:
     "Read a payment",
     tag="Transactions",
     conditional=True,
-    answers={200: outputs.TransactionOut},
+    responses={200: outputs.TransactionOut},
 )
 def get(transaction_id: str) -> ResponseReturnValue:
     """One payment."""
@@ -117,7 +117,7 @@ def get(transaction_id: str) -> ResponseReturnValue:
     idempotent=True,
     versioned=True,
     codes={409: ("final_transaction", "reference_taken")},
-    answers={200: outputs.TransactionOut},
+    responses={200: outputs.TransactionOut},
 )
 def change(transaction_id: str) -> ResponseReturnValue:
     """Change parts of a payment that is not final."""
@@ -141,7 +141,7 @@ def change(transaction_id: str) -> ResponseReturnValue:
     query=filters.DeletionQuery,
     idempotent=True,
     versioned=True,
-    answers={204: None},
+    responses={204: None},
 )
 def delete(transaction_id: str) -> ResponseReturnValue:
     """Take a payment out of the lists; the reason comes as JSON or in the query."""
@@ -161,7 +161,7 @@ def delete(transaction_id: str) -> ResponseReturnValue:
     "getTransactionStatus",
     "Where a payment stands, asking the bank if that can help",
     tag="Transactions",
-    answers={200: outputs.StatusOut},
+    responses={200: outputs.StatusOut},
 )
 def status(transaction_id: str) -> ResponseReturnValue:
     """Where a payment stands, asking the bank first where that can help and is allowed."""
@@ -180,7 +180,7 @@ def status(transaction_id: str) -> ResponseReturnValue:
     "listTransactionEvents",
     "The trail of a payment, oldest first",
     tag="Transactions",
-    answers={200: outputs.EventList},
+    responses={200: outputs.EventList},
 )
 def events(transaction_id: str) -> ResponseReturnValue:
     """Everything that happened to a payment, oldest first."""
@@ -202,7 +202,7 @@ def events(transaction_id: str) -> ResponseReturnValue:
         403: ("forbidden", "own_transaction", "release_needs_another"),
         409: ("not_decidable", "movement_used", "movement_not_shown"),
     },
-    answers={200: outputs.TransactionOut},
+    responses={200: outputs.TransactionOut},
 )
 def review(transaction_id: str) -> ResponseReturnValue:
     """Approve or reject a payment that waits for a decision."""
@@ -230,7 +230,7 @@ def review(transaction_id: str) -> ResponseReturnValue:
     idempotent=True,
     versioned=True,
     codes={409: ("not_reopenable",)},
-    answers={200: outputs.TransactionOut},
+    responses={200: outputs.TransactionOut},
 )
 def reopen(transaction_id: str) -> ResponseReturnValue:
     """Put a decided payment back before the supervisors; another person than this one decides it."""

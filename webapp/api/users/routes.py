@@ -65,11 +65,11 @@ def _keys_may_review() -> bool:
     tag="Users",
     query=schemas.UserFilters,
     paged=True,
-    answers={200: schemas.UserList},
+    responses={200: schemas.UserList},
 )
 def list_users() -> ResponseReturnValue:
     """List users by name, narrowed by `q`, `role` and `is_active`."""
-    offset, size = paging.numbered()
+    offset, size = paging.requested_page()
     filters = paging.query(schemas.UserFilters)
     if not is_storable(filters.q):
         sentence = _("Este texto tiene caracteres que no se pueden buscar.")
@@ -88,7 +88,7 @@ def list_users() -> ResponseReturnValue:
     response_headers=("Location", "ETag"),
     idempotent=True,
     codes={403: GRANTING, 409: ("email_taken",)},
-    answers={201: schemas.UserDetailOut},
+    responses={201: schemas.UserDetailOut},
 )
 def create_user() -> ResponseReturnValue:
     """Create a user with a role's permissions, or with those given."""
@@ -116,7 +116,7 @@ def create_user() -> ResponseReturnValue:
     "Read a user",
     tag="Users",
     response_headers=("ETag",),
-    answers={200: schemas.UserDetailOut},
+    responses={200: schemas.UserDetailOut},
 )
 def get_user(user_id: uuid.UUID) -> ResponseReturnValue:
     """Read one user."""
@@ -133,7 +133,7 @@ def get_user(user_id: uuid.UUID) -> ResponseReturnValue:
     versioned=True,
     response_headers=("ETag",),
     codes={403: GRANTING, 409: ADMINISTRATION},
-    answers={200: schemas.UserDetailOut},
+    responses={200: schemas.UserDetailOut},
 )
 def change_user(user_id: uuid.UUID) -> ResponseReturnValue:
     """Change parts of a user; all but a new name ends their sessions at once."""
@@ -162,7 +162,7 @@ def change_user(user_id: uuid.UUID) -> ResponseReturnValue:
     tag="Users",
     versioned=True,
     codes={409: ADMINISTRATION},
-    answers={204: None},
+    responses={204: None},
 )
 def deactivate_user(user_id: uuid.UUID) -> ResponseReturnValue:
     """Deactivate a user; the row stays, because payments and their trail name it."""
@@ -176,7 +176,7 @@ def deactivate_user(user_id: uuid.UUID) -> ResponseReturnValue:
     "listApiKeys",
     "List the keys of a user",
     tag="API keys",
-    answers={200: schemas.KeyList},
+    responses={200: schemas.KeyList},
 )
 def list_keys(user_id: uuid.UUID) -> ResponseReturnValue:
     """List the keys of a user, without the keys themselves."""
@@ -196,7 +196,7 @@ def list_keys(user_id: uuid.UUID) -> ResponseReturnValue:
     idempotent=True,
     shows_secret=True,
     codes={403: KEYING, 409: ("key_name_taken",)},
-    answers={201: schemas.NewKeyOut},
+    responses={201: schemas.NewKeyOut},
 )
 def create_key(user_id: uuid.UUID) -> ResponseReturnValue:
     """Make a key that acts as the user; only this answer shows it."""
@@ -220,7 +220,7 @@ def create_key(user_id: uuid.UUID) -> ResponseReturnValue:
     "revokeApiKey",
     "End a key",
     tag="API keys",
-    answers={204: None},
+    responses={204: None},
 )
 def revoke_key(user_id: uuid.UUID, key_id: uuid.UUID) -> ResponseReturnValue:
     """End a key, and every key that was made with it, at once."""

@@ -33,7 +33,7 @@ def _addresses() -> Addresses:
     idempotent=True,
     shows_secret=True,
     codes={409: ("too_many_webhooks",)},
-    answers={201: schemas.WebhookWithSecret},
+    responses={201: schemas.WebhookWithSecret},
 )
 def create() -> ResponseReturnValue:
     """Register an address; only this response shows its secret."""
@@ -54,7 +54,7 @@ def create() -> ResponseReturnValue:
     "listWebhooks",
     "List webhooks, oldest first",
     tag="Webhooks",
-    answers={200: schemas.WebhookList},
+    responses={200: schemas.WebhookList},
 )
 def list_() -> ResponseReturnValue:
     """List your own webhooks; everybody's for an administrator."""
@@ -68,7 +68,7 @@ def list_() -> ResponseReturnValue:
     "getWebhook",
     "Read a webhook",
     tag="Webhooks",
-    answers={200: schemas.WebhookOut},
+    responses={200: schemas.WebhookOut},
 )
 def get(webhook_id: str) -> ResponseReturnValue:
     """Read one webhook."""
@@ -82,7 +82,7 @@ def get(webhook_id: str) -> ResponseReturnValue:
     "Change a webhook",
     tag="Webhooks",
     body=schemas.ChangeWebhook,
-    answers={200: schemas.WebhookOut},
+    responses={200: schemas.WebhookOut},
 )
 def change(webhook_id: str) -> ResponseReturnValue:
     """Change parts of a webhook, or disable and enable it."""
@@ -104,7 +104,7 @@ def change(webhook_id: str) -> ResponseReturnValue:
     "deleteWebhook",
     "Remove a webhook",
     tag="Webhooks",
-    answers={204: None},
+    responses={204: None},
 )
 def delete(webhook_id: str) -> ResponseReturnValue:
     """Remove a webhook with its deliveries, also those that were not sent yet."""
@@ -122,7 +122,7 @@ def delete(webhook_id: str) -> ResponseReturnValue:
     tag="Webhooks",
     idempotent=True,
     shows_secret=True,
-    answers={200: schemas.WebhookWithSecret},
+    responses={200: schemas.WebhookWithSecret},
 )
 def rotate_secret(webhook_id: str) -> ResponseReturnValue:
     """Make a new secret, which only this response shows; the old one signs beside it for 24 hours."""
@@ -138,7 +138,7 @@ def rotate_secret(webhook_id: str) -> ResponseReturnValue:
     tag="Webhooks",
     idempotent=True,
     codes={409: ("webhook_disabled",)},
-    answers={202: schemas.DeliveryOut},
+    responses={202: schemas.DeliveryOut},
 )
 def test(webhook_id: str) -> ResponseReturnValue:
     """Send a `webhook.test`; its delivery shows how it went."""
@@ -156,12 +156,12 @@ def test(webhook_id: str) -> ResponseReturnValue:
     tag="Webhooks",
     query=schemas.DeliveryFilter,
     paged=True,
-    answers={200: schemas.DeliveryList},
+    responses={200: schemas.DeliveryList},
 )
 def deliveries(webhook_id: str) -> ResponseReturnValue:
     """List messages that were or will be sent, a page at a time, newest first."""
     endpoint = queries.endpoint(actor(), webhook_id)
-    offset, size = paging.numbered()
+    offset, size = paging.requested_page()
     state = paging.query(schemas.DeliveryFilter).status
     page = queries.deliveries(endpoint.id, state=state, offset=offset, size=size)
     return json_response(schemas.DeliveryList.of(page))
@@ -177,7 +177,7 @@ def deliveries(webhook_id: str) -> ResponseReturnValue:
     "getWebhookDelivery",
     "Read a delivery with its attempts",
     tag="Webhooks",
-    answers={200: schemas.DeliveryWithAttempts},
+    responses={200: schemas.DeliveryWithAttempts},
 )
 def delivery(webhook_id: str, delivery_id: str) -> ResponseReturnValue:
     """Read one delivery with all its attempts."""
@@ -198,7 +198,7 @@ def delivery(webhook_id: str, delivery_id: str) -> ResponseReturnValue:
     tag="Webhooks",
     idempotent=True,
     codes={409: ("webhook_disabled",)},
-    answers={202: schemas.DeliveryOut},
+    responses={202: schemas.DeliveryOut},
 )
 def redeliver(webhook_id: str, delivery_id: str) -> ResponseReturnValue:
     """Send a delivery now, whether it was delivered before or not."""
