@@ -141,12 +141,13 @@ HARMLESS = {
 
 
 def forms() -> dict[str, type[Form]]:
-    """Every form of the product that has fields, by its name."""
+    """Return every form of the product by its name, without those that others are made of."""
     found, left = {}, [Form]
     while left:
         form = left.pop()
         left += form.__subclasses__()
-        if form.__module__.startswith("webapp.") and fields(form):
+        is_whole = not form.__subclasses__()
+        if form.__module__.startswith("webapp.") and is_whole and fields(form):
             found[form.__name__] = form
     return found
 
