@@ -1,4 +1,4 @@
-"""Keys for machines: shown once, limited in scope and time, and ended at once."""
+"""Keys for programs: shown once, limited in scope and time, and revoked at once."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ CREATE = Permission.TRANSACTION_CREATE
 
 @pytest.fixture
 def administrator(app: Flask, cast: Cast) -> Program:
-    """A script with the administrator's token."""
+    """Return a program with the administrator's token."""
     return Program(app, cast.admin)
 
 
 @pytest.fixture
 def machine_user(app: Flask, bank: FakeGateway) -> Person:
-    """The user as whom a machine acts; not of the cast, so that a test may change them."""
+    """Create the user as whom a program acts; not one of the cast, so that a test may change them."""
     return create_person("lab@clinic.test", "Sistema Laboratorio", Role.INTEGRATOR)
 
 
@@ -72,7 +72,7 @@ def test_a_key_is_shown_once_and_opens_the_api(
     assert me["permissions"] == sorted(machine_user.actor.permissions)
 
 
-def test_days_are_a_whole_number_however_json_spells_it(
+def test_a_whole_number_of_days_may_be_written_as_30_or_30_0(
     administrator: Program, machine_user: Person
 ) -> None:
     path = f"/users/{machine_user.id}/api-keys"
@@ -93,7 +93,7 @@ def test_the_key_is_nowhere_in_the_database(app: Flask, machine_user: Person) ->
         assert not [row for row in rows if random_part in row]
 
 
-def test_payments_logged_with_a_key_are_the_users_and_came_from_outside(
+def test_payments_logged_with_a_key_belong_to_its_user_and_are_external(
     app: Flask, machine_user: Person
 ) -> None:
     program = machine(app, issued(machine_user).secret)
@@ -104,7 +104,7 @@ def test_payments_logged_with_a_key_are_the_users_and_came_from_outside(
     assert (first["actor_type"], first["actor_id"]) == ("EXTERNAL", str(machine_user.id))
 
 
-def test_a_key_does_what_both_it_and_its_user_may(
+def test_a_key_may_do_what_both_it_and_its_user_may(
     app: Flask, cast: Cast, machine_user: Person
 ) -> None:
     key = issued(machine_user, permissions=frozenset({READ, CREATE}))
@@ -144,7 +144,7 @@ def end_by_deactivation(cast: Cast, key: ApiKey) -> None:
 
 
 @pytest.mark.parametrize("end", [end_by_revoking, end_by_expiry, end_by_deactivation])
-def test_a_key_that_ended_opens_nothing(
+def test_an_expired_or_revoked_key_is_refused(
     app: Flask, cast: Cast, machine_user: Person, end: Any
 ) -> None:
     key = issued(machine_user)
@@ -156,7 +156,7 @@ def test_a_key_that_ended_opens_nothing(
     assert refused.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_a_key_a_little_different_opens_nothing(app: Flask, machine_user: Person) -> None:
+def test_an_altered_key_is_refused(app: Flask, machine_user: Person) -> None:
     secret = issued(machine_user).secret
     last = "A" if secret[-1] != "A" else "B"
     for other in (secret[:-1], secret[:-1] + last, secret + "A", secret.upper(), secret[4:]):
@@ -172,7 +172,7 @@ def test_a_new_password_ends_sessions_and_not_keys(
     assert program.get("/auth/me").status_code == 200
 
 
-def test_the_last_use_is_kept_to_the_minute(app: Flask, machine_user: Person) -> None:
+def test_the_last_use_is_recorded_to_the_minute(app: Flask, machine_user: Person) -> None:
     key = issued(machine_user)
     assert key.key.last_used_at is None
     program = machine(app, key.secret)
@@ -190,7 +190,7 @@ def test_the_last_use_is_kept_to_the_minute(app: Flask, machine_user: Person) ->
     assert queries.last_seen(machine_user.id) == used
 
 
-def test_a_key_does_not_sign_out(app: Flask, machine_user: Person) -> None:
+def test_a_key_cannot_sign_out(app: Flask, machine_user: Person) -> None:
     program = machine(app, issued(machine_user).secret)
     refused = program.call("POST", "/auth/logout")
     assert (refused.status_code, refused.get_json()["code"]) == (409, "key_has_no_session")
@@ -225,7 +225,7 @@ def test_a_key_opens_no_page(app: Flask, machine_user: Person) -> None:
         ({"name": "x", "prefix": "amp_x"}, {"prefix"}),
     ],
 )
-def test_what_cannot_be_a_key_is_refused_by_field(
+def test_wrong_fields_of_a_new_key_are_refused_by_name(
     administrator: Program, machine_user: Person, body: dict[str, Any], fields: set[str]
 ) -> None:
     refused = administrator.post(f"/users/{machine_user.id}/api-keys", body)
@@ -261,7 +261,7 @@ def test_a_key_is_revoked_under_its_own_user_only(
     assert kept(key).revoked_at is None
 
 
-def test_who_is_not_there_has_no_keys(administrator: Program) -> None:
+def test_the_keys_of_an_unknown_user_are_not_found(administrator: Program) -> None:
     path = f"/users/{uuid.uuid4()}/api-keys"
     assert administrator.get(path).status_code == 404
     assert administrator.post(path, {"name": "x"}).status_code == 404

@@ -1,4 +1,4 @@
-"""How programs get, renew and lose access."""
+"""Programs register, sign in, renew their tokens and sign out."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_malformed_sign_in_is_refused_in_words(stranger: Program, body: object
 
 
 @pytest.mark.parametrize("email", ["a\x00@clinic.test", "\ud800@clinic.test"])
-def test_an_email_that_cannot_be_stored_is_just_unknown(stranger: Program, email: str) -> None:
+def test_an_email_that_cannot_be_stored_is_an_unknown_one(stranger: Program, email: str) -> None:
     answer = stranger.post("/auth/login", {"email": email, "password": PASSWORD})
     assert answer.status_code in (401, 422)
 
@@ -99,7 +99,7 @@ def _forged(
     )
 
 
-def test_forged_and_expired_tokens_open_nothing(integrator: Program, app: Flask) -> None:
+def test_forged_and_expired_tokens_are_refused(integrator: Program, app: Flask) -> None:
     good = integrator.token
     ours = app_key(app)
     an_hour_ago = clock.now() - timedelta(hours=1)
@@ -122,17 +122,17 @@ def test_forged_and_expired_tokens_open_nothing(integrator: Program, app: Flask)
 
 
 def app_key(app: Flask) -> bytes:
-    """The key that the application signs with."""
+    """Return the key with which the application signs."""
     from webapp.api import tokens
 
     return tokens.signing_key(app.config["SETTINGS"].secret_key)
 
 
-def test_the_browsers_session_opens_nothing(cashier: Browser) -> None:
+def test_the_session_of_a_browser_does_not_open_the_api(cashier: Browser) -> None:
     assert cashier.client.get("/api/v1/transactions").status_code == 401
 
 
-def test_a_token_ends_when_the_user_is_shut_out(app: Flask) -> None:
+def test_a_token_ends_when_its_user_is_deactivated(app: Flask) -> None:
     person = create_person("leaving@clinic.test", "Se Va Mañana", Role.CASHIER)
     program = Program(app, person)
     service.close_all_sessions(user_id=person.id)
@@ -170,9 +170,7 @@ def test_registering_with_wrong_data_says_what_is_wrong(stranger: Program) -> No
     assert {error["field"] for error in answer.get_json()["errors"]} == {"email", "password"}
 
 
-def test_ten_failures_close_an_account_for_a_while_and_only_that_one(
-    stranger: Program, cast: Cast
-) -> None:
+def test_ten_failures_lock_that_account_alone_for_a_while(stranger: Program, cast: Cast) -> None:
     wrong = {"email": cast.cashier.email, "password": "not the password"}
     statuses = [stranger.post("/auth/login", wrong).status_code for _ in range(12)]
     assert statuses == [401] * 10 + [429] * 2
@@ -182,9 +180,7 @@ def test_ten_failures_close_an_account_for_a_while_and_only_that_one(
     assert stranger.post("/auth/login", other).status_code == 200
 
 
-def test_who_brings_nonsense_for_a_refresh_token_closes_it_to_nobody(
-    app: Flask, stranger: Program, cast: Cast
-) -> None:
+def test_wrong_refresh_tokens_lock_nobody_out(app: Flask, stranger: Program, cast: Cast) -> None:
     signed_in = {"email": cast.integrator.email, "password": PASSWORD}
     tokens = stranger.post("/auth/login", signed_in).get_json()
     for _ in range(60):
@@ -197,7 +193,7 @@ def test_who_brings_nonsense_for_a_refresh_token_closes_it_to_nobody(
     assert stranger.post("/auth/login", signed_in, **ELSEWHERE).status_code == 200
 
 
-def test_one_address_does_not_learn_of_all_accounts_by_registering(stranger: Program) -> None:
+def test_an_address_cannot_find_out_every_account_by_registering(stranger: Program) -> None:
     taken = {"email": "new@clinic.test", "password": "long enough 2026", "full_name": "New User"}
     assert stranger.post("/auth/register", taken, **ELSEWHERE).status_code == 201
     answers = [stranger.post("/auth/register", taken, **ELSEWHERE).status_code for _ in range(100)]

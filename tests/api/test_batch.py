@@ -1,4 +1,4 @@
-"""Many payments in one request: each stands or falls by itself."""
+"""Many payments in one request, each stored or refused by itself."""
 
 from __future__ import annotations
 
@@ -74,18 +74,18 @@ def test_five_hundred_are_taken_and_one_more_is_not(integrator: Program):
 @pytest.mark.parametrize(
     "body", [{"items": []}, {"items": {}}, {}, {"items": [{}], "more": 1}, {"items": None}]
 )
-def test_what_is_no_batch_is_refused(integrator: Program, body: Any):
+def test_a_body_that_is_not_a_batch_is_refused(integrator: Program, body: Any):
     assert integrator.post("/transactions/batch", body).status_code == 422
 
 
-def test_a_batch_may_be_larger_than_one_payment_but_not_endless(integrator: Program):
+def test_a_batch_may_have_two_mebibytes(integrator: Program):
     large = {"items": [payment(customer={"concept": "x" * 1_400_000})]}
     assert statuses(integrator.post("/transactions/batch", large)) == [422]
     larger = {"items": [payment(customer={"concept": "x" * 2_100_000})]}
     assert integrator.post("/transactions/batch", larger).status_code == 413
 
 
-def test_what_one_item_may_not_do_stops_no_other(cashier_program: Program, cast: Cast):
+def test_a_refused_item_does_not_stop_the_others(cashier_program: Program, cast: Cast):
     sent = payment()
     cashier_program.post("/transactions", sent)
     items = [{**sent, "amount": "1.00"}, payment()]
@@ -119,7 +119,7 @@ def test_the_same_batch_twice_at_once_makes_each_payment_once(app: Flask, integr
     assert integrator.get("/transactions").get_json()["total"] == 10
 
 
-def test_no_payment_can_be_called_like_our_own_addresses(integrator: Program):
+def test_a_payment_cannot_have_the_name_of_a_route_as_its_id(integrator: Program):
     for word in ("batch", "export", "new", "Batch"):
         assert integrator.post("/transactions", payment(transaction_id=word)).status_code == 422
     assert integrator.get("/transactions/batch").status_code == 405

@@ -44,10 +44,10 @@ pytestmark = [
 ]
 
 ROLES = ("anonymous", "cashier", "supervisor", "integrator", "admin", "key")
-"""Of the cast, and a key of the integrator's for programs."""
+"""The roles of the cast, and a key for programs that acts as the integrator."""
 LEAST_CASES = 1500
 EXAMPLES = 4
-"""How many requests are made up for one operation, besides those that go along the edges of its schemas."""
+"""How many random requests are made for one operation, besides those at the limits of its schemas."""
 REFUSED = ["400", "401", "403", "404", "406", "409", "412", "415", "422", "428"]
 ACCEPTED = ("2xx", "3xx", "401", "403", "404", "409", "429")
 # Of HTTP itself, of every page of ours, or of no meaning to programs.
@@ -58,12 +58,12 @@ UNDOCUMENTED = {
 
 counted: Counter[str] = Counter()
 taken: dict[str, set[str]] = {}
-"""The operations that were carried out (2xx) as each role."""
+"""The operations that succeeded (2xx), by role."""
 
 
 @pytest.fixture(autouse=True)
 def unlimited(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failed sign-ins are not counted, and requests not with those of other tests: limits have their own."""
+    """Do not count failed sign-ins, and count requests apart from those of other tests."""
     monkeypatch.setattr(limiter, "enabled", False)
     fresh = request_rate.connect(app.config["SETTINGS"])
     monkeypatch.setitem(app.extensions, limiting.EXTENSION, fresh)
@@ -71,7 +71,7 @@ def unlimited(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def days_of_payments() -> None:
-    """Days on which money can have moved; that others are refused cannot be said in a schema."""
+    """Generate days on which a payment can have been made; a schema cannot exclude the others."""
     today = clock.today()
     days = st.dates(date(2020, 1, 1), today - timedelta(days=1)).map(str)
     schemathesis.openapi.format("date", days)
@@ -79,14 +79,14 @@ def days_of_payments() -> None:
 
 @pytest.fixture(autouse=True)
 def names(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rule of production, with names that all lead to one public address; nothing is sent."""
+    """Install production's rule for addresses, with every host name resolving to one public address; nothing is sent."""
     rule = Addresses(resolve=Names([PUBLIC_ADDRESS]))
     monkeypatch.setitem(app.extensions, "webhooks", Sender(rule))
 
 
 @pytest.fixture
 def known(app: Flask, cast: Cast, bank: FakeGateway) -> Iterator[Known]:
-    """What is there to be met, by every request, those made of examples too."""
+    """Lead requests, also those made from examples, to things that exist."""
     found = prepare(app, cast, bank)
 
     @schemathesis.hook
@@ -98,7 +98,7 @@ def known(app: Flask, cast: Cast, bank: FakeGateway) -> Iterator[Known]:
 
 
 def contract(address: str, token: str, *, seed: int, edges: bool = True) -> Any:
-    """The contract as schemathesis reads it, for whoever holds the token."""
+    """Load the contract into schemathesis, for the holder of the token."""
     config = SchemathesisConfig.from_dict(
         {
             "seed": seed,
@@ -130,7 +130,7 @@ def contract(address: str, token: str, *, seed: int, edges: bool = True) -> Any:
 
 
 def operations(app: Flask, role: str) -> tuple[list[str], list[str]]:
-    """What this role is let in to, and what it is turned away from; public ones are for the anonymous."""
+    """Return the operations that a role may use and those that refuse it; public ones are used by the anonymous role."""
     held = ROLE_PERMISSIONS[
         {"anonymous": Role.CASHIER, "key": Role.INTEGRATOR}.get(role) or Role(role)
     ]
@@ -150,7 +150,7 @@ def operations(app: Flask, role: str) -> tuple[list[str], list[str]]:
 
 
 def run(app: Flask, schema: Any, carried_out: set[str]) -> tuple[int, list[str]]:
-    """How many requests were made, and everything that was wrong with the answers."""
+    """Run the requests; return how many there were and every failure."""
     made, wrong = 0, []
     written = document(app)
     for event in from_schema(schema).execute():
@@ -199,7 +199,7 @@ def _undocumented_headers(contract: Any, case: Any, response: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_no_answer_as_this_role_is_beyond_the_contract(
+def test_every_response_to_this_role_keeps_to_the_contract(
     app: Flask, cast: Cast, address: str, known: Known, role: str
 ) -> None:
     person: Person | None = {"anonymous": None, "key": cast.integrator}.get(role) or getattr(
@@ -234,7 +234,7 @@ def test_enough_requests_were_made() -> None:
     assert counted.total() >= LEAST_CASES
 
 
-def test_the_requests_reached_everything_that_a_role_may_do(app: Flask) -> None:
+def test_every_operation_that_a_role_may_use_succeeded_at_least_once(app: Flask) -> None:
     if set(counted) != set(ROLES):
         pytest.skip("only some of the roles were run")
     assert {"me", "listTransactions", "getTransaction"} <= taken["key"]

@@ -1,4 +1,4 @@
-"""Which other sites' pages may call the API."""
+"""Cross-origin requests: which other sites' pages may call the API."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Maker = Callable[..., Flask]
 
 @pytest.fixture
 def app_for(app: Flask, database_url: str, tmp_path: Path) -> Iterator[Maker]:
-    """Makes applications with other settings on the same database."""
+    """Return a function that makes applications with other settings on the same database."""
     made: list[Flask] = []
 
     def make(**settings: str) -> Flask:
@@ -65,15 +65,13 @@ def test_no_other_site_may_call_unless_the_settings_say_so(app: Flask):
         ("/transactions/HIS-1", {"GET", "HEAD", "OPTIONS", "PATCH", "DELETE"}),
     ],
 )
-def test_allow_lists_what_this_address_takes_and_not_what_a_payment_does(
-    app: Flask, path: str, methods: set[str]
-):
+def test_allow_lists_the_methods_of_this_path_alone(app: Flask, path: str, methods: set[str]):
     answer = call(app, "OPTIONS", f"/api/v1{path}")
     assert answer.status_code == 204
     assert set(answer.headers["Allow"].split(", ")) == methods
 
 
-def test_a_page_of_an_allowed_site_asks_before_and_may(app_for: Maker):
+def test_the_preflight_of_an_allowed_site_is_allowed(app_for: Maker):
     app = app_for(ALLOWED_ORIGINS=f"{OURS},http://localhost:3000")
     asked = "authorization, content-type, idempotency-key, if-match, x-evil"
     answer = preflight(app, "/api/v1/transactions/X-1", "PATCH", headers=asked)
@@ -101,7 +99,9 @@ def test_a_page_of_an_allowed_site_asks_before_and_may(app_for: Maker):
         (OURS, "NONSENSE"),
     ],
 )
-def test_what_is_not_allowed_gets_no_leave(app_for: Maker, origin: str, method: str):
+def test_a_preflight_for_what_is_not_allowed_gets_no_headers(
+    app_for: Maker, origin: str, method: str
+):
     app = app_for(ALLOWED_ORIGINS=OURS)
     answer = preflight(app, "/api/v1/transactions", method, origin)
     assert answer.status_code == 204
@@ -122,14 +122,14 @@ def test_a_page_can_read_refusals_too(app_for: Maker, path: str, status: int):
     assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
-def test_answers_differ_by_origin_and_caches_are_told(app_for: Maker):
+def test_responses_vary_by_origin(app_for: Maker):
     app = app_for(ALLOWED_ORIGINS=OURS)
     for headers in ({}, {"Origin": OURS}, {"Origin": "https://evil.test"}):
         answer = call(app, "GET", "/api/v1/transactions", **headers)
         assert "origin" in answer.headers["Vary"].lower()
 
 
-def test_a_star_allows_everybody_and_never_with_credentials(app_for: Maker):
+def test_a_star_allows_every_origin_without_credentials(app_for: Maker):
     app = app_for(ALLOWED_ORIGINS="*")
     for answer in (
         call(app, "GET", "/api/v1/transactions", Origin="https://anybody.test"),
@@ -150,7 +150,7 @@ def test_methods_and_headers_can_be_narrowed(app_for: Maker):
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/transactions", "/health", "/metrics"])
-def test_pages_are_never_shared(app_for: Maker, path: str):
+def test_pages_never_get_cors_headers(app_for: Maker, path: str):
     app = app_for(ALLOWED_ORIGINS="*")
     assert cors_of(call(app, "GET", path, Origin=OURS)) == set()
     assert cors_of(preflight(app, path, "GET")) == set()

@@ -1,4 +1,4 @@
-"""The flows of ERD 15 as any program would walk them: only requests and answers."""
+"""The flows of ERD 15, as any program would go through them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NEW_USER = {
 
 @pytest.fixture
 def open_registration(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """REGISTRATION=open, as the ERD's flow expects it."""
+    """Open the registration, as the ERD's flow expects."""
     settings = app.config["SETTINGS"].model_copy(
         update={"registration": "open", "registration_role": "integrator"}
     )
@@ -41,7 +41,7 @@ def signed_in(app: Flask, email: str, password: str) -> Program:
 
 
 def bare_payment(**changes: Any) -> dict[str, Any]:
-    """Only what ERD 5.2 sends: no amount."""
+    """Return a payment with only the fields of ERD 5.2, which has no amount."""
     sent = {**payment(), **changes}
     del sent["amount"]
     return sent

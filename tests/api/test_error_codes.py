@@ -1,4 +1,4 @@
-"""Every code that the product can answer with stands in docs/api-errors.md, and no other."""
+"""Every code of a refusal is documented in docs/api-errors.md, and no other."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ REFUSALS = re.compile(r"[a-z][a-z_]+", re.ASCII)
 
 
 def documented(heading: str) -> set[str]:
-    """The codes in the first column of the table under a heading."""
+    """Return the codes in the first column of the table under a heading."""
     section = DOCUMENT.read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     return {code for row in rows for code in re.findall(r"`([a-z_]+)`", row)}
 
 
 def in_source() -> Iterator[str]:
-    """What stands as `code=...` of a call, or as `code = ...` of a class."""
+    """Find every `code=...` of a call, and every `code = ...` of a class."""
     for path in sorted((PROJECT_ROOT / "webapp").rglob("*.py")):
         if path.relative_to(PROJECT_ROOT / "webapp").parts[0] in ELSEWHERE:
             continue
@@ -51,7 +51,7 @@ def _text(node: ast.expr) -> str:
 
 
 def field_codes() -> Iterator[str]:
-    """The fourth argument of wrong_parameter, the third of FieldProblem, and what pydantic's become."""
+    """Find the codes that wrong_parameter, FieldProblem and pydantic's mistakes bring."""
     for path in sorted((PROJECT_ROOT / "webapp").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -62,7 +62,7 @@ def field_codes() -> Iterator[str]:
     tree = ast.parse((PROJECT_ROOT / "webapp/api/request_bodies.py").read_text())
     kinds = [key for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys]
     for kind in kinds:
-        yield request_bodies._code_and_sentence(_text(kind), "")[0] if kind is not None else ""
+        yield request_bodies.code_and_sentence(_text(kind), "")[0] if kind is not None else ""
     yield from ("amount", "invalid")
 
 

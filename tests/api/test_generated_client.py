@@ -23,7 +23,7 @@ PACKAGE = "areamedica_client"
 
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Generates the package from the committed contract; gives its modules by name."""
+    """Generate the package from the committed contract; return a function that imports its modules."""
     config = tmp_path / "config.yml"
     config.write_text("post_hooks: []\n")
     done = subprocess.run(

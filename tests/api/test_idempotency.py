@@ -1,4 +1,4 @@
-"""A write sent again under the same Idempotency-Key is done once and answered alike."""
+"""A request sent again under the same Idempotency-Key is carried out once and gets the same answer."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_spelling_the_same_json_in_another_way_is_the_same_request(integrator: P
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
-def test_what_decided_nothing_is_carried_out_once_it_can_be(integrator: Program):
+def test_a_refusal_that_decides_nothing_leaves_the_key_free(integrator: Program):
     sent, headers = payment(), key()
     path, change = f"/transactions/{sent['transaction_id']}", {"amount": "2.00"}
     assert integrator.call("PATCH", path, json=change, headers=headers).status_code == 404
@@ -105,7 +105,7 @@ def test_keys_belong_to_their_owner(integrator: Program, cashier_program: Progra
 
 
 @pytest.mark.parametrize("value", ["x" * 256, "", "ñandú", "tab\there", " ", "a\x7fb"])
-def test_a_key_that_is_none_is_refused(integrator: Program, value: str):
+def test_a_malformed_key_is_refused(integrator: Program, value: str):
     headers = {"Idempotency-Key": value}
     refused = integrator.post("/transactions", payment(), headers=headers)
     assert refused.status_code == 422
@@ -173,7 +173,7 @@ def test_a_refusal_is_repeated_with_the_id_of_the_repeating_request(integrator: 
     assert again.get_json()["request_id"] != first.get_json()["request_id"]
 
 
-def test_a_fault_of_ours_frees_the_key(
+def test_an_internal_error_releases_the_key(
     app: Flask, integrator: Program, monkeypatch: pytest.MonkeyPatch
 ):
     sent, headers = payment(), key()
@@ -201,7 +201,7 @@ def run_out() -> None:
     db.session.commit()
 
 
-def test_while_the_first_works_the_second_waits_and_after_its_death_takes_over(
+def test_a_second_attempt_waits_for_the_first_and_takes_over_when_its_lease_expires(
     app: Flask, cast: Cast
 ):
     first = take(cast)
@@ -220,7 +220,7 @@ def test_while_the_first_works_the_second_waits_and_after_its_death_takes_over(
     assert take(cast) == kept_answers.KeptAnswer(201, {"ETag": '"1"'}, b"second")
 
 
-def test_of_many_who_find_a_dead_attempt_one_takes_over(app: Flask, cast: Cast):
+def test_only_one_of_many_takes_over_an_expired_lease(app: Flask, cast: Cast):
     take(cast)
     run_out()
     taken = together(app, [lambda: take(cast)] * 8)
@@ -228,7 +228,7 @@ def test_of_many_who_find_a_dead_attempt_one_takes_over(app: Flask, cast: Cast):
     assert sum(isinstance(one, kept_answers.KeyInFlight) for one in taken) == 7
 
 
-def test_an_answer_is_kept_for_a_day_and_then_forgotten(app: Flask, cast: Cast):
+def test_an_answer_is_kept_for_a_day_and_then_deleted(app: Flask, cast: Cast):
     lease = take(cast)
     assert isinstance(lease, kept_answers.Lease)
     kept_answers.keep(lease=lease, answer=kept_answers.KeptAnswer(201, {}, b"x"))
@@ -241,7 +241,7 @@ def test_an_answer_is_kept_for_a_day_and_then_forgotten(app: Flask, cast: Cast):
     assert isinstance(take(cast, digest="other content"), kept_answers.Lease)
 
 
-def test_the_worker_forgets_what_has_expired(app: Flask, cast: Cast):
+def test_the_worker_deletes_expired_answers(app: Flask, cast: Cast):
     take(cast)
     db.session.execute(text("UPDATE idempotency_keys SET expires_at = now() - interval '1 s'"))
     db.session.commit()
@@ -282,7 +282,7 @@ def test_changes_decisions_deletions_and_batches_are_repeated_safely(
 
 @pytest.fixture
 def administrator(app: Flask, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> Program:
-    """An administrator's script; every name of a webhook leads to this machine."""
+    """Return a program with the administrator's token; every host name of a webhook resolves to loopback."""
     rule = Addresses(allow_private=True, resolve=Names(["127.0.0.1"]))
     monkeypatch.setitem(app.extensions, "webhooks", Sender(rule, seconds=5))
     return Program(app, cast.admin)
@@ -395,7 +395,7 @@ def test_tokens_are_never_kept(integrator: Program, cast: Cast):
     assert kept() == []
 
 
-def test_with_a_key_that_cannot_be_completed_the_work_still_stands(app: Flask, integrator: Program):
+def test_the_work_stands_where_its_answer_cannot_be_kept(app: Flask, integrator: Program):
     sent, headers = payment(), key()
     # The table refuses what is not an answer, as it would refuse everything while the disk is full.
     db.session.execute(

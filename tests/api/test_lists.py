@@ -1,4 +1,4 @@
-"""Lists: exact pages, cursors that nothing moves, days of Caracas, and filters that make sense."""
+"""Lists: exact pages, stable cursors, days of Caracas, strict filters and exports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EXPORT = "/transactions/export"
 
 
 def walk(program: Program, query: str) -> list[str]:
-    """The ids of everything from the first page on, by following `Link` alone."""
+    """Return every id from the first page on, by following `Link` alone."""
     found, path = [], f"/transactions?{query}"
     for _ in range(100):
         answer = program.get(path)
@@ -50,7 +50,7 @@ def test_following_the_links_gives_everything_once_newest_first(
     assert walk(integrator, start) == ids(reversed(rows))
 
 
-def test_nothing_is_met_twice_or_jumped_over_while_others_insert(integrator: Program, cast: Cast):
+def test_no_row_is_repeated_or_skipped_while_others_are_inserted(integrator: Program, cast: Cast):
     rows = [payments.logged(cast.cashier) for _ in range(6)]
     answer = integrator.get("/transactions?size=2").get_json()
     found = [item["id"] for item in answer["items"]]
@@ -62,7 +62,7 @@ def test_nothing_is_met_twice_or_jumped_over_while_others_insert(integrator: Pro
     assert found == ids(reversed(rows))
 
 
-def test_rows_of_one_moment_are_all_met(app: Flask, integrator: Program, cast: Cast):
+def test_rows_with_the_same_moment_are_all_listed(app: Flask, integrator: Program, cast: Cast):
     rows = [payments.logged(cast.cashier) for _ in range(5)]
     db.session.execute(text("UPDATE transactions SET created_at = '2026-01-01T12:00:00.123456Z'"))
     db.session.commit()
@@ -84,7 +84,7 @@ def test_the_filter_goes_with_the_link_and_the_cursor_with_its_filter(
 
 
 @pytest.mark.parametrize("cursor", ["x", "W10", "W10.abc", "%00", "ñ", "x" * 2000, "null", "."])
-def test_a_cursor_that_is_not_ours_is_refused(integrator: Program, cursor: str):
+def test_a_forged_cursor_is_refused(integrator: Program, cursor: str):
     refused = integrator.get(f"/transactions?cursor={cursor}")
     assert refused.status_code == 422
     assert refused.get_json()["errors"][0]["code"] == "bad_cursor"
@@ -130,9 +130,7 @@ def test_totals_and_pages_are_exact(integrator: Program, cast: Cast):
         ("phone=0212-1234567", "phone", "phone"),
     ],
 )
-def test_a_query_that_makes_no_sense_says_which_part(
-    integrator: Program, query: str, parameter: str, code: str
-):
+def test_a_wrong_parameter_is_named(integrator: Program, query: str, parameter: str, code: str):
     refused = integrator.get(f"/transactions?{query}")
     assert refused.status_code == 422
     (error,) = refused.get_json()["errors"]
@@ -186,13 +184,15 @@ def test_no_cell_is_a_formula(integrator: Program, concept: str):
     assert row["customer.concept"] == f"'{concept}"
 
 
-def test_a_program_that_splits_at_semicolons_finds_no_formula_either(integrator: Program):
+def test_no_cell_is_a_formula_to_a_program_that_splits_at_semicolons(integrator: Program):
     integrator.post("/transactions", payment(customer={"concept": "a;=1+1"}))
     (row,) = sheet(integrator.get(EXPORT))
     assert row["customer.concept"] == "a;'=1+1"
 
 
-def test_the_export_respects_the_filter_and_refuses_nonsense(integrator: Program, cast: Cast):
+def test_the_export_respects_the_filter_and_refuses_wrong_parameters(
+    integrator: Program, cast: Cast
+):
     one = payments.logged(cast.cashier)
     payments.logged(cast.cashier)
     answer = integrator.get(f"{EXPORT}?reference={one.reference}")
@@ -243,7 +243,7 @@ def test_the_memory_of_an_export_does_not_grow_with_it(integrator: Program, cast
     assert peak() < few * 1.5
 
 
-def test_a_reader_who_leaves_holds_nothing(integrator: Program, cast: Cast):
+def test_an_export_that_is_abandoned_releases_its_connection(integrator: Program, cast: Cast):
     many(cast, queries.EXPORT_CHUNK * 2)
     headers = {"Authorization": f"Bearer {integrator.token}"}
     answer = integrator.app.test_client().get(f"/api/v1{EXPORT}", headers=headers)
@@ -258,7 +258,7 @@ def test_a_reader_who_leaves_holds_nothing(integrator: Program, cast: Cast):
     assert open_ == 0
 
 
-def test_versions_are_respected_as_http_has_it(integrator: Program, supervisor_program: Program):
+def test_conditional_requests_follow_http(integrator: Program, supervisor_program: Program):
     made = integrator.post("/transactions", sent := payment())
     path, etag = f"/transactions/{made.get_json()['id']}", made.headers["ETag"]
     unchanged = integrator.get(path, headers={"If-None-Match": f'"other", {etag}'})
@@ -291,7 +291,7 @@ def patched(program: Program, path: str, version: str, amount: str) -> int:
     return program.call("PATCH", path, json=sent, headers={"If-Match": version}).status_code
 
 
-def test_moments_are_told_in_utc(integrator: Program):
+def test_moments_are_in_utc(integrator: Program):
     made = integrator.post("/transactions", payment()).get_json()
     assert made["created_at"].endswith("Z")
     assert datetime.fromisoformat(made["created_at"]).tzinfo == UTC

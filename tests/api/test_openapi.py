@@ -1,4 +1,4 @@
-"""The contract is complete, true to the models, the same as the committed copy, and never broken in silence."""
+"""The contract is complete, true, the same as the committed copy, and its breaking changes are announced."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from webapp.webhooks.sending import Sender
 
 COMMITTED = PROJECT_ROOT / "docs" / "openapi.json"
 RELEASED = PROJECT_ROOT / "docs" / "openapi-released.json"
-"""The contract of the newest release: what programs of others rely on."""
+"""The contract of the newest release, which programs of others rely on."""
 
 Document = dict[str, Any]
 
@@ -78,7 +78,7 @@ def test_a_route_without_a_description_stops_the_contract(app: Flask) -> None:
         document.build(other)
 
 
-def test_it_is_served_to_everybody_as_json(stranger: Program, contract: Document) -> None:
+def test_the_contract_is_public_json(stranger: Program, contract: Document) -> None:
     for path in ("/openapi.json", "/openapi.json/"):
         answer = stranger.get(path, headers={"Accept-Language": "en"})
         assert answer.status_code == 200
@@ -87,7 +87,7 @@ def test_it_is_served_to_everybody_as_json(stranger: Program, contract: Document
     assert contract["openapi"] == "3.1.0"
 
 
-def test_the_schemas_are_schemas_and_every_reference_leads_somewhere(contract: Document) -> None:
+def test_every_schema_is_valid_and_every_reference_resolves(contract: Document) -> None:
     for schema in contract["components"]["schemas"].values():
         jsonschema_rs.meta.validate({**schema, "components": contract["components"]})
     for reference in set(re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(contract))):
@@ -96,12 +96,12 @@ def test_the_schemas_are_schemas_and_every_reference_leads_somewhere(contract: D
             found = found[part]
 
 
-def test_a_validator_of_others_accepts_the_document(contract: Document) -> None:
+def test_openapi_spec_validator_accepts_the_document(contract: Document) -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(contract).iter_errors()] == []
 
 
 def patterns(part: Any) -> Iterator[str]:
-    """Every pattern of the document."""
+    """Find every pattern of the document."""
     if isinstance(part, dict):
         if isinstance(part.get("pattern"), str):
             yield part["pattern"]
@@ -157,7 +157,7 @@ def test_a_name_fits_its_pattern(contract: Document, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NO_NAMES)
-def test_what_is_no_name_does_not_fit_its_pattern(contract: Document, name: str) -> None:
+def test_a_text_that_is_not_a_name_does_not_fit_the_pattern(contract: Document, name: str) -> None:
     pattern = _schema(contract, "Customer")["properties"]["full_name"]["pattern"]
     assert not re.search(pattern, name)
 
@@ -179,25 +179,30 @@ def test_the_name_of_a_key_is_printable(contract: Document, text: str, fits: boo
 
 
 def _examples(document: Document) -> Iterator[tuple[str, Document, Any]]:
+    """Find every example with its place and its schema."""
     for name, operation in operations(document):
-        for content in operation.get("requestBody", {}).get("content", {}).values():
-            if "example" in content:
-                yield f"{name} body", content["schema"], content["example"]
-        for status, answer in operation["responses"].items():
-            for content in answer.get("content", {}).values():
-                yield f"{name} {status}", content["schema"], content.get("example", ...)
-    for name, answer in document["components"]["responses"].items():
-        (content,) = answer["content"].values()
+        yield from _examples_of_bodies(name, operation)
+    components = document["components"]
+    for name, response in components["responses"].items():
+        (content,) = response["content"].values()
         yield name, content["schema"], content["example"]
-    for kind in ("headers", "parameters"):
-        for name, given in document["components"][kind].items():
-            yield name, given["schema"], given["example"]
-    for name, schema in document["components"]["schemas"].items():
+    for name, given in (*components["headers"].items(), *components["parameters"].items()):
+        yield name, given["schema"], given["example"]
+    for name, schema in components["schemas"].items():
         for example in schema.get("examples", []):
             yield name, schema, example
 
 
-def test_every_answer_has_an_example_and_every_example_fits(contract: Document) -> None:
+def _examples_of_bodies(name: str, operation: Document) -> Iterator[tuple[str, Document, Any]]:
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        if "example" in content:
+            yield f"{name} body", content["schema"], content["example"]
+    for status, response in operation["responses"].items():
+        for content in response.get("content", {}).values():
+            yield f"{name} {status}", content["schema"], content.get("example", ...)
+
+
+def test_every_body_has_an_example_and_every_example_fits_its_schema(contract: Document) -> None:
     for where, schema, example in _examples(contract):
         if where.startswith("GET /api/v1/openapi.json"):
             continue
@@ -207,7 +212,7 @@ def test_every_answer_has_an_example_and_every_example_fits(contract: Document) 
         assert [error.message for error in validator.iter_errors(example)] == [], where
 
 
-def test_public_operations_ask_for_nothing_and_the_others_name_their_permission(
+def test_public_operations_need_no_token_and_the_others_name_their_permission(
     app: Flask, contract: Document
 ) -> None:
     assert contract["security"] == [{"bearer": []}]
@@ -223,7 +228,7 @@ def test_public_operations_ask_for_nothing_and_the_others_name_their_permission(
     assert named <= {permission.value for permission in Permission}
 
 
-def test_what_operations_share_is_switched_on_by_one_word(
+def test_shared_headers_and_refusals_follow_from_the_declaration(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     view = app.view_functions["api.create"]
@@ -242,11 +247,11 @@ def test_what_operations_share_is_switched_on_by_one_word(
     }
 
 
-def test_the_filter_that_is_documented_is_the_one_that_is_read() -> None:
+def test_the_documented_filter_is_the_one_that_is_read() -> None:
     assert set(filters.TransactionFilter.model_fields) == paging.FILTERS
 
 
-def test_every_code_that_an_operation_names_stands_among_the_errors(app: Flask) -> None:
+def test_every_code_of_an_operation_is_documented(app: Flask) -> None:
     told = documented("Codes")
     for path, _method, view, _rule in document.routes(app):
         described = operation_of(view)
@@ -299,15 +304,13 @@ def test_the_contract_names_the_ports_at_which_webhooks_may_listen(
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "TRACE", "BREW"])
-def test_a_method_that_a_path_does_not_know_is_405_with_the_ones_it_knows(
-    integrator: Program, method: str
-) -> None:
+def test_an_unknown_method_is_405_with_allow(integrator: Program, method: str) -> None:
     refused = integrator.call(method, "/transactions")
     assert refused.status_code == 405
     assert {"GET", "POST"} <= set(refused.headers["Allow"].split(", "))
 
 
-def test_what_the_contract_says_of_refusals_is_what_is_answered(
+def test_refusals_have_the_documented_codes_and_headers(
     stranger: Program, integrator: Program
 ) -> None:
     seen = [
@@ -342,7 +345,7 @@ def test_the_command_prints_and_writes_the_contract(app: Flask, tmp_path: Path) 
     assert target.read_text(encoding="utf-8") == printed.output
 
 
-def test_what_breaks_programs_stands_in_the_changelog(contract: Document) -> None:
+def test_every_breaking_change_is_in_the_changelog(contract: Document) -> None:
     changelog = (PROJECT_ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     told = "\n".join(
         re.findall(
@@ -394,7 +397,7 @@ def test_a_planted_break_is_found(
     assert f"{operation}: {what}" in [str(one) for one in breaks(contract, changed)]
 
 
-def test_what_only_adds_breaks_nothing(contract: Document) -> None:
+def test_additions_are_not_breaking_changes(contract: Document) -> None:
     changed = copy.deepcopy(contract)
     changed["paths"]["/api/v1/new"] = {"get": {"responses": {}}}
     _schema(changed, "TransactionOut")["properties"]["more"] = {"type": "string"}

@@ -1,4 +1,4 @@
-"""What `@operation` says of a route is what its requests are held to: parameters, sizes, versions and repeats."""
+"""Requests are held to what `@operation` declares: parameters, sizes, versions and idempotency."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def administrator(app: Flask, cast: Cast) -> Program:
 
 @pytest.fixture
 def declare(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Declare:
-    """Let a view declare something else for the length of a test."""
+    """Return a function that changes the declaration of a view for the length of a test."""
 
     def change(endpoint: str, **changes: Any) -> None:
         view = app.view_functions[endpoint]
@@ -45,7 +45,7 @@ def declare(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Declare:
 
 
 def operations(app: Flask) -> list[tuple[str, str, Operation]]:
-    """Method, address and declaration of every operation."""
+    """Return method, path and declaration of every operation."""
     found = []
     for path, method, view, _rule in document.routes(app):
         declared = operation_of(view)

@@ -1,4 +1,4 @@
-"""Refusals that programs can act upon: where, why, under which id; and never because of how a body came."""
+"""Refusals that programs can act upon: where the mistake is, its code and the id of the request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def problems_of(answer: Any) -> list[tuple[str, str]]:
     return [(e.get("pointer", e.get("parameter")), e["code"]) for e in answer.get_json()["errors"]]
 
 
-def test_each_mistake_is_pointed_at_in_the_body_as_it_was_sent(integrator: Program):
+def test_each_mistake_has_a_pointer_into_the_body(integrator: Program):
     sent = payment(customer={"phone": "123", "surprise": 1}, amount=12.5, bank="NONE")
     del sent["customer"]["full_name"]
     refused = integrator.post("/transactions", sent)
@@ -42,13 +42,13 @@ def test_a_pointer_is_escaped(integrator: Program):
 
 
 @pytest.mark.parametrize("content", [{"customer": None}, {"customer": []}, {"customer": "Rosa"}])
-def test_a_wrong_type_has_a_sentence_of_ours(integrator: Program, content: dict[str, Any]):
+def test_a_wrong_type_has_a_sentence_in_spanish(integrator: Program, content: dict[str, Any]):
     refused = integrator.post("/transactions", {**payment(), **content})
     assert problems_of(refused) == [("/customer", "not_an_object")]
     assert refused.get_json()["errors"][0]["detail"] == "Debe ser un objeto JSON."
 
 
-def test_an_emptied_part_is_pointed_at_where_it_was_sent(integrator: Program):
+def test_a_part_that_is_null_has_a_pointer(integrator: Program):
     made = integrator.post("/transactions", payment()).get_json()
     refused = integrator.call(
         "PATCH",
@@ -58,7 +58,7 @@ def test_an_emptied_part_is_pointed_at_where_it_was_sent(integrator: Program):
     assert set(problems_of(refused)) == {("/customer/phone", "missing"), ("/reference", "missing")}
 
 
-def test_a_body_of_nothing_but_mistakes_does_not_come_back_larger(integrator: Program):
+def test_the_refusal_of_a_body_full_of_mistakes_is_bounded(integrator: Program):
     sent = {f"{'x' * 300}{number}": number for number in range(2_000)}
     refused = integrator.post("/transactions", {**payment(), **sent})
     assert refused.status_code == 422
@@ -69,7 +69,7 @@ def test_a_body_of_nothing_but_mistakes_does_not_come_back_larger(integrator: Pr
 @pytest.mark.parametrize(
     "body", [b"[" * 200_000, b'{"a":' * 100_000, b'{"amount": NaN}', b'{"amount": Infinity}', b""]
 )
-def test_what_is_not_json_is_malformed(integrator: Program, body: bytes):
+def test_a_body_that_is_not_json_is_malformed(integrator: Program, body: bytes):
     refused = integrator.call("POST", "/transactions", data=body, content_type="application/json")
     assert refused.status_code == 400
     assert refused.get_json()["code"] == "malformed"
@@ -107,7 +107,7 @@ def test_a_name_that_stands_twice_is_malformed(integrator: Program, body: bytes)
         ("PUT", "/transactions/export", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
-def test_beside_payments_a_wrong_method_names_the_right_ones(
+def test_a_wrong_method_beside_payments_names_the_allowed_ones(
     integrator: Program, method: str, path: str, allowed: set[str]
 ):
     refused = integrator.call(method, path)
@@ -126,12 +126,12 @@ def test_beside_payments_a_wrong_method_names_the_right_ones(
         ("reference=abc", "reference"),
     ],
 )
-def test_a_filter_that_makes_no_sense_has_its_code(integrator: Program, query: str, code: str):
+def test_a_wrong_filter_has_its_code(integrator: Program, query: str, code: str):
     refused = integrator.get(f"/transactions?{query}")
     assert problems_of(refused) == [(query.partition("=")[0], code)]
 
 
-def test_an_emptied_part_of_a_user_is_missing(app: Flask, cast: Cast):
+def test_a_part_of_a_user_that_is_null_is_missing(app: Flask, cast: Cast):
     program = Program(app, cast.admin)
     refused = program.call("PATCH", f"/users/{cast.cashier.id}", json={"full_name": None})
     assert problems_of(refused) == [("/full_name", "missing")]
@@ -148,13 +148,13 @@ def test_the_id_of_a_problem_is_in_the_header_and_in_the_log(integrator: Program
 @pytest.mark.parametrize(
     "path", ["/api", "/api/", "/api/v2/transactions", "/api/v1/transactions/a/b"]
 )
-def test_wrong_addresses_under_api_are_problems(app: Flask, path: str):
+def test_unknown_paths_under_api_are_problems(app: Flask, path: str):
     answer = app.test_client().get(path)
     assert answer.status_code == 404
     check_problem(answer)
 
 
-def test_a_wrong_method_names_the_right_ones(integrator: Program):
+def test_a_wrong_method_names_the_allowed_ones(integrator: Program):
     answer = integrator.call("PUT", "/transactions/anything")
     assert answer.status_code == 405
     assert {"GET", "PATCH", "DELETE"} <= set(answer.headers["Allow"].split(", "))
@@ -179,13 +179,13 @@ def test_a_chunked_body_is_capped(integrator: Program):
 
 
 class Breaking(io.BytesIO):
-    """A server's stream of a body in chunks that are none."""
+    """A server's stream of a body whose chunks are broken."""
 
     def read(self, _size: int | None = -1) -> bytes:
         raise RuntimeError("InvalidChunkSize")
 
 
-def test_a_body_in_broken_chunks_is_malformed_and_no_fault_of_ours(stranger: Program):
+def test_a_body_in_broken_chunks_is_malformed(stranger: Program):
     with watched() as lines:
         refused = stranger.call(
             "POST",
@@ -200,7 +200,7 @@ def test_a_body_in_broken_chunks_is_malformed_and_no_fault_of_ours(stranger: Pro
 
 
 @pytest.mark.parametrize("sent", [60_000, 2_000_000])
-def test_what_is_refused_unread_is_read_off_so_that_the_connection_can_be_used_again(
+def test_a_refused_body_is_drained_so_that_the_connection_can_be_used_again(
     stranger: Program, sent: int
 ):
     body = io.BytesIO(b"x" * sent)
@@ -216,7 +216,7 @@ def test_what_is_refused_unread_is_read_off_so_that_the_connection_can_be_used_a
     assert body.tell() == sent
 
 
-def test_a_body_shorter_than_it_says_is_malformed(integrator: Program):
+def test_a_body_shorter_than_its_content_length_is_malformed(integrator: Program):
     answer = raw(
         integrator,
         "/transactions",
@@ -228,7 +228,7 @@ def test_a_body_shorter_than_it_says_is_malformed(integrator: Program):
 
 
 @pytest.mark.parametrize("length", ["-1", "12x", "１２"])
-def test_a_length_that_is_no_number_is_no_fault_of_ours(integrator: Program, length: str):
+def test_a_content_length_that_is_not_a_number_is_refused(integrator: Program, length: str):
     answer = raw(
         integrator,
         "/transactions",

@@ -1,4 +1,4 @@
-"""How many requests a token and an address may make: right over several processes, and told in headers."""
+"""Limits on requests by token and address: exact over several processes, and shown in headers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REDIS = pytest.mark.skipif(
 
 @pytest.fixture
 def app_for(app: Flask, database_url: str, tmp_path: Path) -> Iterator[Maker]:
-    """Makes applications with other settings on the same database: each is as another process."""
+    """Return a function that makes applications with other settings on the same database, each like another process."""
     made: list[Flask] = []
     before = dict(vars(limiter))
 
@@ -54,7 +54,7 @@ def app_for(app: Flask, database_url: str, tmp_path: Path) -> Iterator[Maker]:
 
 
 def program(app: Flask, token: str, address: str = "127.0.0.1") -> Callable[[], Any]:
-    """One request with this token from this address."""
+    """Make one request with this token from this address."""
 
     def send() -> Any:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -65,7 +65,7 @@ def program(app: Flask, token: str, address: str = "127.0.0.1") -> Callable[[], 
     return send
 
 
-def test_every_answer_says_how_much_is_left(integrator: Program, stranger: Program):
+def test_every_response_says_how_much_is_left(integrator: Program, stranger: Program):
     for answer in (
         integrator.get("/transactions"),
         integrator.get("/transactions/nothing"),
@@ -83,9 +83,7 @@ def test_every_answer_says_how_much_is_left(integrator: Program, stranger: Progr
         assert "Retry-After" not in answer.headers
 
 
-def test_two_processes_count_together_and_refuse_in_good_form(
-    integrator: Program, app_for: Maker, cast: Cast
-):
+def test_two_processes_count_together(integrator: Program, app_for: Maker, cast: Cast):
     processes = [app_for(RATE_LIMIT_REQUESTS="6"), app_for(RATE_LIMIT_REQUESTS="6")]
     sends = [program(process, integrator.token) for process in processes] * 4
     answers = [send() for send in sends]
@@ -109,7 +107,7 @@ def test_under_pressure_from_two_processes_exactly_the_limit_passes(
     assert statuses.count(429) == 24
 
 
-def test_a_token_and_an_address_have_each_their_own(
+def test_a_token_and_an_address_have_limits_of_their_own(
     integrator: Program, cashier_program: Program, app_for: Maker
 ):
     other = app_for(RATE_LIMIT_REQUESTS="3")
@@ -121,7 +119,7 @@ def test_a_token_and_an_address_have_each_their_own(
     assert by_address == [200, 401, 401, 429, 429]
 
 
-def test_strangers_and_wrong_addresses_count(app_for: Maker):
+def test_requests_without_a_token_and_to_unknown_paths_count(app_for: Maker):
     other = app_for(RATE_LIMIT_REQUESTS="2")
     client = other.test_client()
     paths = ["/api/v1/nowhere", "/api/v1/transactions", "/api/v1/nowhere", "/api/v1/transactions"]
@@ -148,7 +146,7 @@ def test_one_ipv6_network_is_one_address(app_for: Maker):
         ("2", ["5.5.5.1, 9.9.9.9", "5.5.5.2, 9.9.9.9", "5.5.5.3, 9.9.9.9"], [401, 401, 401]),
     ],
 )
-def test_only_the_configured_number_of_proxies_is_believed(
+def test_only_the_configured_number_of_proxies_is_trusted(
     app_for: Maker, hops: str, claimed: list[str], statuses: list[int]
 ):
     other = app_for(RATE_LIMIT_REQUESTS="2", TRUSTED_PROXY_HOPS=hops)
@@ -160,7 +158,7 @@ def test_only_the_configured_number_of_proxies_is_believed(
     assert found == statuses
 
 
-def test_what_is_counted_names_nobody(integrator: Program, cast: Cast):
+def test_counters_hold_no_names_or_addresses(integrator: Program, cast: Cast):
     integrator.get("/transactions")
     rows = db.session.execute(
         text("SELECT * FROM rate_limits WHERE resource_type = 'REQUESTS'")
@@ -169,7 +167,7 @@ def test_what_is_counted_names_nobody(integrator: Program, cast: Cast):
     assert "127.0.0.1" not in str(rows)
 
 
-def test_an_account_is_closed_after_failures_from_many_addresses(app: Flask, cast: Cast):
+def test_an_account_is_locked_after_failures_from_many_addresses(app: Flask, cast: Cast):
     sent = {"email": cast.cashier.email, "password": "wrong password"}
     answers = [
         app.test_client().post(
@@ -186,7 +184,7 @@ def counter(limit: int) -> RequestLimits:
     return RequestLimits(PostgresStore(), limit, 86400)
 
 
-def test_who_asks_often_is_counted_in_advance_and_never_let_beyond(
+def test_frequent_callers_are_counted_in_advance_and_never_exceed_the_limit(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(request_rate, "OFTEN_SECONDS", 60.0)
@@ -219,7 +217,7 @@ def test_many_threads_of_one_process_are_counted_exactly(
     assert sum(together(app, [spend] * 8)) == 3_000
 
 
-def test_a_new_window_begins_anew(app: Flask):
+def test_a_new_window_starts_from_zero(app: Flask):
     moments = iter([1_000.0, 1_030.0, 1_059.9, 1_060.0, 1_061.0])
     one = RequestLimits(PostgresStore(), 1, 60, now=lambda: next(moments) + 1_800_000_000 - 40)
     taken = [one.take(["token a"]) for _ in range(5)]

@@ -1,4 +1,4 @@
-"""Tokens: what is refused, how reuse is revealed, and that an end holds on every worker at once."""
+"""Tokens: forged ones are refused, reuse ends the session, and an end holds on every worker at once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OTHER_KEY = b"somebody else's key of 32 bytes!!"
 
 @pytest.fixture
 def other_worker(app: Flask, settings: Settings) -> Iterator[Flask]:
-    """Another process of the same installation: its own application on the same database."""
+    """Make another application on the same database, like another process of the installation."""
     another = create_app(settings)
     yield another
     with another.app_context():
@@ -45,7 +45,7 @@ def other_worker(app: Flask, settings: Settings) -> Iterator[Flask]:
 
 @pytest.fixture
 def newcomer(app: Flask) -> Person:
-    """Somebody who is not of the cast, so that a test may change them."""
+    """Create a user who is not one of the cast, so that a test may change them."""
     return create_person("newcomer@clinic.test", "Nueva Persona", Role.CASHIER)
 
 
@@ -144,7 +144,7 @@ ATTACKS: dict[str, Callable[[str, bytes], str]] = {
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_a_token_that_is_not_ours_opens_nothing(app: Flask, cast: Cast, attack: str) -> None:
+def test_a_foreign_token_is_refused(app: Flask, cast: Cast, attack: str) -> None:
     good = signed_in(app, cast.integrator)["access_token"]
     key = signing_key(app.config["SETTINGS"].secret_key)
     refused = bearing(app, ATTACKS[attack](good, key)).get("/auth/me")
@@ -156,23 +156,19 @@ def test_a_token_that_is_not_ours_opens_nothing(app: Flask, cast: Cast, attack: 
 @pytest.mark.parametrize(
     "header", ["", "Bearer", "Bearer ", "Basic dTpw", "bearer", "Token x", "Bearer\tx"]
 )
-def test_a_header_that_bears_nothing_opens_nothing(app: Flask, header: str) -> None:
+def test_an_authorization_header_without_a_token_is_refused(app: Flask, header: str) -> None:
     refused = Program(app).get("/auth/me", headers={"Authorization": header})
     assert refused.status_code == 401
     assert refused.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_the_forging_of_these_tests_gives_a_good_token_where_nothing_is_wrong(
-    app: Flask, cast: Cast
-) -> None:
+def test_a_token_forged_without_a_mistake_is_accepted(app: Flask, cast: Cast) -> None:
     good = signed_in(app, cast.integrator)["access_token"]
     key = signing_key(app.config["SETTINGS"].secret_key)
     assert status_with(app, _with()(good, key)) == 200
 
 
-def test_a_refresh_token_does_not_open_the_api_nor_an_access_token_renew(
-    app: Flask, cast: Cast
-) -> None:
+def test_refresh_and_access_tokens_do_not_replace_each_other(app: Flask, cast: Cast) -> None:
     tokens = signed_in(app, cast.integrator)
     assert status_with(app, tokens["refresh_token"]) == 401
     status, problem = renewed(app, tokens["access_token"][:200])
@@ -181,7 +177,9 @@ def test_a_refresh_token_does_not_open_the_api_nor_an_access_token_renew(
 
 
 @pytest.mark.parametrize("cookie_header", ["", "Bearer "])
-def test_the_cookie_of_a_browser_opens_nothing(cashier: Browser, cookie_header: str) -> None:
+def test_the_cookie_of_a_browser_does_not_open_the_api(
+    cashier: Browser, cookie_header: str
+) -> None:
     cookie = cashier.client.get_cookie("areamedica_session")
     assert cookie
     headers = {"Authorization": cookie_header + cookie.value} if cookie_header else {}
@@ -198,7 +196,7 @@ def test_a_chain_of_renewals_goes_on(app: Flask, cast: Cast) -> None:
         assert status_with(app, tokens["access_token"]) == 200
 
 
-def test_a_stolen_refresh_token_betrays_itself_on_any_worker(
+def test_a_refresh_token_used_twice_ends_its_session_on_any_worker(
     app: Flask, other_worker: Flask, newcomer: Person
 ) -> None:
     stolen = signed_in(app, newcomer)
@@ -214,7 +212,7 @@ def test_a_stolen_refresh_token_betrays_itself_on_any_worker(
     assert actions.count("TOKEN_REUSED") == 1
 
 
-def test_the_end_of_one_family_leaves_the_others(app: Flask, newcomer: Person) -> None:
+def test_the_end_of_one_session_leaves_the_others(app: Flask, newcomer: Person) -> None:
     stolen, other = signed_in(app, newcomer), signed_in(app, newcomer)
     renewed(app, stolen["refresh_token"])
     renewed(app, stolen["refresh_token"])
@@ -223,7 +221,7 @@ def test_the_end_of_one_family_leaves_the_others(app: Flask, newcomer: Person) -
 
 
 @pytest.mark.parametrize("exchanges", [2, 8])
-def test_of_exchanges_at_the_same_moment_one_wins_and_the_others_end_the_family(
+def test_of_simultaneous_exchanges_one_succeeds_and_the_others_end_the_session(
     app: Flask, newcomer: Person, exchanges: int
 ) -> None:
     tokens = signed_in(app, newcomer)
@@ -240,12 +238,12 @@ def test_of_exchanges_at_the_same_moment_one_wins_and_the_others_end_the_family(
 
 
 @pytest.mark.parametrize("token", ["", "x", "\x00", "\ud800", "ñ" * 100, "amp_x"])
-def test_a_refresh_token_that_never_was_is_refused(app: Flask, token: str) -> None:
+def test_an_unknown_refresh_token_is_refused(app: Flask, token: str) -> None:
     answer = Program(app).post("/auth/refresh", {"refresh_token": token})
     assert answer.status_code in (401, 422)
 
 
-def test_a_session_that_ran_out_is_not_renewed(app: Flask, newcomer: Person) -> None:
+def test_an_expired_session_is_not_renewed(app: Flask, newcomer: Person) -> None:
     tokens = signed_in(app, newcomer)
     session = db.session.scalar(select(UserSession).where(UserSession.user_id == newcomer.id))
     assert session
@@ -297,7 +295,7 @@ def test_signing_out_ends_the_session_on_the_other_worker(
 
 
 @pytest.mark.parametrize("change", ["password", "deactivation"])
-def test_who_signs_in_while_the_password_changes_gets_no_session(
+def test_a_sign_in_during_a_password_change_gets_no_session(
     app: Flask, cast: Cast, newcomer: Person, change: str
 ) -> None:
     user = service.authenticate(email=newcomer.email, password=PASSWORD)
@@ -312,7 +310,7 @@ def rotated(settings: Settings, *, key: str, fallbacks: tuple[str, ...]) -> Flas
     return create_app(settings.model_copy(update=update))
 
 
-def test_a_new_key_signs_and_the_old_one_still_counts_until_it_is_taken_out(
+def test_a_new_key_signs_and_the_old_one_is_accepted_until_it_is_removed(
     app: Flask, settings: Settings, newcomer: Person
 ) -> None:
     new = "a-new-secret-of-the-tests"
@@ -345,7 +343,7 @@ def test_a_new_key_signs_and_the_old_one_still_counts_until_it_is_taken_out(
                 db.engine.dispose()
 
 
-def test_old_sessions_and_their_tokens_are_forgotten_but_not_when_somebody_was_last_seen(
+def test_old_sessions_and_their_tokens_are_deleted_but_not_when_a_user_was_last_seen(
     app: Flask, cast: Cast, newcomer: Person
 ) -> None:
     old, kept, only = (signed_in(app, person) for person in (newcomer, newcomer, cast.integrator))

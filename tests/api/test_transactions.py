@@ -1,4 +1,4 @@
-"""Payments as programs log, read, correct and decide them."""
+"""Programs log, read, correct, decide and delete payments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from webapp.transactions import queries
 
 
 def _wait_for_background() -> None:
-    """Let the question that follows the logging end, so that the test decides what is asked next."""
+    """Wait until the check that follows logging has ended, so that the test decides what the bank is asked next."""
     from webapp.transactions.asking import bank_pool
 
     for _ in range(4):
@@ -123,7 +123,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize(
     ("changes", "field"), [(c, f) for _, c, f in WRONG], ids=[w[0] for w in WRONG]
 )
-def test_wrong_data_is_named_and_nothing_is_stored(
+def test_wrong_fields_are_named_and_nothing_is_stored(
     integrator: Program, changes: dict[str, Any], field: str
 ) -> None:
     refused = integrator.post("/transactions", payment(**changes))
@@ -179,7 +179,7 @@ def test_the_list_is_paged_and_narrowed(integrator: Program, cast: Cast) -> None
         "page=99999999",
     ],
 )
-def test_a_filter_that_makes_no_sense_is_refused(integrator: Program, query: str) -> None:
+def test_a_wrong_filter_is_refused(integrator: Program, query: str) -> None:
     assert integrator.get(f"/transactions?{query}").status_code == 422
 
 
@@ -198,7 +198,9 @@ def test_the_status_asks_the_bank_and_says_when_it_may_not(
     assert len(bank.claims) == 2
 
 
-def test_a_silent_bank_changes_nothing(integrator: Program, bank: FakeGateway) -> None:
+def test_a_bank_that_does_not_answer_changes_nothing(
+    integrator: Program, bank: FakeGateway
+) -> None:
     bank.will_answer(BankUnavailable("down"))
     created = integrator.post("/transactions", payment()).get_json()
     _wait_for_background()
@@ -206,7 +208,7 @@ def test_a_silent_bank_changes_nothing(integrator: Program, bank: FakeGateway) -
     assert (asked["status"], asked["synced"]) == ("IN_PROGRESS", False)
 
 
-def test_the_trail_is_told_oldest_first(integrator: Program, bank: FakeGateway) -> None:
+def test_the_trail_is_listed_oldest_first(integrator: Program, bank: FakeGateway) -> None:
     created = integrator.post("/transactions", payment()).get_json()
     _wait_for_background()
     bank.will_answer(answer(movement(queries.find(created["id"]))))
@@ -333,7 +335,7 @@ def test_four_eyes_hold_for_programs_too(
     assert refused.get_json()["code"] == "own_transaction"
 
 
-def test_unknown_things_and_methods_are_problems_too(integrator: Program) -> None:
+def test_unknown_paths_and_methods_are_problems(integrator: Program) -> None:
     assert integrator.get("/transactions/nothing-here").status_code == 404
     assert integrator.get("/nowhere").status_code == 404
     assert integrator.call("PUT", "/transactions").status_code == 405
@@ -354,7 +356,7 @@ def test_unknown_things_and_methods_are_problems_too(integrator: Program) -> Non
         ("q=%00", "q"),
     ],
 )
-def test_a_query_that_makes_no_sense_is_refused_by_its_parameter(
+def test_a_wrong_query_is_refused_by_its_parameter(
     integrator: Program, query: str, field: str
 ) -> None:
     refused = integrator.get(f"/transactions?{query}")
@@ -367,7 +369,7 @@ def test_an_empty_filter_narrows_nothing(integrator: Program) -> None:
     assert integrator.get("/transactions?status=&q=&phone=%20").get_json()["total"] == 1
 
 
-def test_a_reason_of_a_deletion_is_held_to_its_length_in_the_query_too(
+def test_the_reason_of_a_deletion_is_bounded_in_the_query_too(
     supervisor_program: Program, integrator: Program
 ) -> None:
     made = integrator.post("/transactions", payment()).get_json()["id"]

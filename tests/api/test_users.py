@@ -1,4 +1,4 @@
-"""Administrators' programs manage who uses the product."""
+"""Administrators' programs manage users."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ CASHIERS = ["transaction:create", "transaction:read"]
 
 @pytest.fixture
 def administrator(app: Flask, cast: Cast) -> Program:
-    """A script with the administrator's token."""
+    """Return a program with the administrator's token."""
     return Program(app, cast.admin)
 
 
 @pytest.fixture
 def newcomer(app: Flask) -> Person:
-    """Somebody who is not of the cast, so that a test may change them."""
+    """Create a user who is not one of the cast, so that a test may change them."""
     return create_person("newcomer@clinic.test", "Nueva Persona", Role.CASHIER)
 
 
@@ -96,7 +96,7 @@ def test_permissions_can_be_chosen_and_a_user_can_wait_inactive(
         ({"id": "x"}, {"id"}),
     ],
 )
-def test_what_cannot_be_a_user_is_refused_by_field(
+def test_wrong_fields_of_a_new_user_are_refused_by_name(
     administrator: Program, changes: dict[str, Any], fields: set[str]
 ) -> None:
     refused = administrator.post("/users", new_user(**changes))
@@ -109,7 +109,7 @@ def test_an_email_is_used_once(cast: Cast, administrator: Program) -> None:
     assert (refused.status_code, refused.get_json()["code"]) == (409, "email_taken")
 
 
-def test_the_list_is_by_name_in_pages(cast: Cast, administrator: Program) -> None:
+def test_the_list_is_sorted_by_name_in_pages(cast: Cast, administrator: Program) -> None:
     whole = administrator.get("/users").get_json()
     names = [item["full_name"] for item in whole["items"]]
     assert sorted(names, key=str.lower) == names
@@ -147,11 +147,11 @@ def test_filters_narrow_the_list(
     "query",
     ["role=root", "is_active=perhaps", "q=%00", f"q={'x' * 300}", "page=0", "size=101", "page=٣"],
 )
-def test_a_filter_that_makes_no_sense_is_refused(administrator: Program, query: str) -> None:
+def test_a_wrong_filter_is_refused(administrator: Program, query: str) -> None:
     assert administrator.get(f"/users?{query}").status_code == 422
 
 
-def test_a_longer_list_asks_the_database_no_more(app: Flask, administrator: Program) -> None:
+def test_a_longer_list_needs_no_more_statements(app: Flask, administrator: Program) -> None:
     with app.app_context():
         administrator.get("/users")
         with counted_statements() as before:
@@ -183,7 +183,7 @@ def test_a_role_brings_its_permissions_unless_others_are_given(
     }
 
 
-def test_who_registered_is_let_in_with_one_change(app: Flask, administrator: Program) -> None:
+def test_a_registered_user_is_approved_with_one_change(app: Flask, administrator: Program) -> None:
     body = {"email": "self@clinic.test", "password": "a new password", "full_name": "Yo Misma"}
     registered = Program(app).post("/auth/register", body).get_json()
     approval = {"is_active": True, "role": "cashier"}
@@ -192,7 +192,7 @@ def test_who_registered_is_let_in_with_one_change(app: Flask, administrator: Pro
     assert sign_in_status(app, "self@clinic.test", "a new password") == 200
 
 
-def test_a_new_password_replaces_the_old_one_and_is_nowhere_noted(
+def test_a_new_password_replaces_the_old_one_and_is_not_recorded(
     app: Flask, administrator: Program, newcomer: Person
 ) -> None:
     body = {"password": "another password"}
@@ -227,7 +227,7 @@ def test_white_space_belongs_to_a_new_password(
         {"is_active": "false"},
     ],
 )
-def test_a_change_that_makes_no_sense_is_refused(
+def test_a_wrong_change_is_refused(
     administrator: Program, newcomer: Person, body: dict[str, Any]
 ) -> None:
     before = administrator.get(f"/users/{newcomer.id}").get_json()
@@ -268,7 +268,7 @@ def test_deleting_deactivates_and_can_be_repeated(
         ("DELETE", None),
     ],
 )
-def test_administrators_do_not_take_their_own_administration_away(
+def test_administrators_cannot_remove_their_own_administration(
     cast: Cast, administrator: Program, method: str, body: dict[str, Any] | None
 ) -> None:
     sent = {"json": body} if body else {}
@@ -280,8 +280,6 @@ def test_administrators_do_not_take_their_own_administration_away(
 
 @pytest.mark.parametrize("user_id", [uuid.uuid4(), "1", "me", "%00"])
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_who_is_not_there_is_not_found(
-    administrator: Program, method: str, user_id: object
-) -> None:
+def test_an_unknown_user_is_not_found(administrator: Program, method: str, user_id: object) -> None:
     sent: dict[str, Any] = {"json": {}} if method == "PATCH" else {}
     assert administrator.call(method, f"/users/{user_id}", **sent).status_code == 404

@@ -1,4 +1,4 @@
-"""Integrators say where they want to be told of events, and see how that goes."""
+"""Integrators register webhooks and see how deliveries went."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVENTS = ["transaction.completed", "transaction.canceled"]
 
 @pytest.fixture
 def sender(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Sender:
-    """The application as the development setting has it: every name leads to this machine."""
+    """Install a sender for which every host name resolves to loopback, as the development setting allows."""
     rule = Addresses(allow_private=True, resolve=Names(["127.0.0.1"]))
     sender = Sender(rule, seconds=5)
     monkeypatch.setitem(app.extensions, "webhooks", sender)
@@ -63,9 +63,7 @@ def problems(answer: TestResponse) -> dict[str, str]:
     return {item["field"]: item["detail"] for item in answer.get_json()["errors"]}
 
 
-def test_the_secret_is_shown_when_it_is_made_and_never_again(
-    integrator: Program, sender: Sender
-) -> None:
+def test_a_secret_is_shown_once(integrator: Program, sender: Sender) -> None:
     created = integrator.post("/webhooks", {"url": "https://his.clinic.test/in", "events": EVENTS})
     assert created.headers["Cache-Control"] == "no-store"
     made = created.get_json()
@@ -114,7 +112,7 @@ def test_the_secret_is_shown_when_it_is_made_and_never_again(
         ({"url": "https://his.clinic.test", "events": EVENTS, "secret": "mine"}, "secret"),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_field(
+def test_wrong_fields_are_refused_by_name(
     integrator: Program, sender: Sender, body: dict[str, Any], field: str
 ) -> None:
     assert field in problems(integrator.post("/webhooks", body))
@@ -134,15 +132,15 @@ def test_what_makes_no_sense_is_refused_by_field(
         ("https://hooks.example:25/in", "Puertos permitidos: 443, 8443."),
     ],
 )
-def test_addresses_that_are_not_of_the_open_web_are_refused_unless_the_settings_allow_them(
+def test_private_addresses_are_refused_unless_the_settings_allow_them(
     integrator: Program, url: str, sentence: str
 ) -> None:
-    """Here the application stands as it is by default."""
+    """The application has its default settings here."""
     answer = integrator.post("/webhooks", {"url": url, "events": EVENTS})
     assert sentence in problems(answer)["url"]
 
 
-def test_a_change_of_address_is_checked_like_a_new_one(
+def test_a_changed_address_is_checked_like_a_new_one(
     app: Flask, integrator: Program, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = register(integrator)
@@ -168,7 +166,7 @@ def test_parts_can_be_changed_and_the_rest_stays(integrator: Program, sender: Se
     assert "owner_id" in problems(integrator.call("PATCH", key, json={"owner_id": "x"}))
 
 
-def test_switching_off_and_on(integrator: Program, sender: Sender) -> None:
+def test_a_webhook_is_disabled_and_enabled(integrator: Program, sender: Sender) -> None:
     key = f"/webhooks/{register(integrator)['id']}"
     off = integrator.call("PATCH", key, json={"is_active": False}).get_json()
     assert (off["is_active"], off["disabled_reason"]) == (False, "by_owner")
@@ -180,7 +178,7 @@ def test_switching_off_and_on(integrator: Program, sender: Sender) -> None:
     assert integrator.post(f"{key}/test", {}).status_code == 202
 
 
-def test_a_test_message_arrives_and_stands_in_the_log(
+def test_a_test_message_arrives_and_is_logged(
     app: Flask, integrator: Program, sender: Sender, receiver: Receiver
 ) -> None:
     made = register(integrator, receiver.url)
@@ -264,7 +262,7 @@ def test_deliveries_come_in_pages_newest_first_and_by_status(
     assert "size" in problems(integrator.get(f"{key}/deliveries?size=٥"))
 
 
-def test_others_webhooks_do_not_exist_for_an_integrator_but_do_for_an_administrator(
+def test_the_webhooks_of_others_are_visible_to_administrators_alone(
     app: Flask,
     integrator: Program,
     other_integrator: Program,
@@ -298,13 +296,13 @@ def test_others_webhooks_do_not_exist_for_an_integrator_but_do_for_an_administra
 @pytest.mark.parametrize(
     "key", ["x", "0", "0b8f1d4e-6f0a-4c6e-9d5e-2f4f3c1a7b60", "%00", "١", "{}"]
 )
-def test_what_is_no_webhook_is_not_found(integrator: Program, sender: Sender, key: str) -> None:
+def test_an_unknown_webhook_is_not_found(integrator: Program, sender: Sender, key: str) -> None:
     assert integrator.get(f"/webhooks/{key}").status_code == 404
     made = register(integrator)
     assert integrator.get(f"/webhooks/{made['id']}/deliveries/{key}").status_code == 404
 
 
-def test_a_removed_webhook_is_gone_with_its_deliveries(
+def test_removing_a_webhook_removes_its_deliveries(
     integrator: Program, sender: Sender, receiver: Receiver
 ) -> None:
     key = f"/webhooks/{register(integrator, receiver.url)['id']}"
@@ -315,7 +313,7 @@ def test_a_removed_webhook_is_gone_with_its_deliveries(
     assert not deliver_due(sender=sender)
 
 
-def test_one_user_has_at_most_twenty_however_many_ask_at_once(
+def test_a_user_has_at_most_twenty_webhooks_even_if_registered_at_once(
     app: Flask, integrator: Program, other_integrator: Program, sender: Sender
 ) -> None:
     for _ in range(18):
@@ -329,14 +327,14 @@ def test_one_user_has_at_most_twenty_however_many_ask_at_once(
 
 
 @pytest.mark.parametrize("role", ["cashier", "supervisor"])
-def test_people_at_the_desk_have_no_webhooks(
+def test_cashiers_and_supervisors_have_no_webhooks(
     app: Flask, cast: Cast, bank: FakeGateway, role: str
 ) -> None:
     program = Program(app, getattr(cast, role))
     assert program.get("/webhooks").status_code == 403
 
 
-def test_who_may_not_read_payments_is_not_told_of_them(
+def test_a_user_who_may_not_read_payments_cannot_register_a_webhook(
     app: Flask, cast: Cast, administrator: Program, sender: Sender, bank: FakeGateway
 ) -> None:
     person = create_person("hooks@clinic.test", "Solo Webhooks", Role.INTEGRATOR)

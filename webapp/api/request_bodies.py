@@ -41,11 +41,11 @@ def validated(model: type[Model], content: Any) -> Model:
 
 
 def _problem(found: Any) -> FieldProblem:
-    code, sentence = _code_and_sentence(found["type"], found["msg"])
+    code, sentence = code_and_sentence(found["type"], found["msg"])
     return FieldProblem(tuple(found["loc"]), sentence, code)
 
 
-def _code_and_sentence(kind: str, message: str) -> tuple[str, str]:
+def code_and_sentence(kind: str, message: str) -> tuple[str, str]:
     """Return the stable code and the sentence of one mistake that pydantic found."""
     day = _("Escriba la fecha como 2026-11-24.")
     known = {

@@ -16,8 +16,7 @@ from webapp.api.openapi import document as contract
 @with_appcontext
 def openapi(output: Path | None) -> None:
     """Print the API's contract (OpenAPI 3.1, JSON), or write it to a file."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    text = contract.text(app)
+    text = contract.text(current_app)
     if output is None:
         click.echo(text, nl=False)
         return

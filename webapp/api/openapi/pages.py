@@ -32,8 +32,7 @@ class Contract(BaseModel):
 @operation("getContract", "This document", tag="Contract", responses={200: Contract})
 def contract() -> ResponseReturnValue:
     """Return the contract of this API, as OpenAPI 3.1."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    return Response(document.text(app), content_type="application/json")
+    return Response(document.text(current_app), content_type="application/json")
 
 
 @pages.get("/docs", endpoint="swagger", strict_slashes=False)
