@@ -98,27 +98,29 @@ class _Comparison:
             return
         before, after = _kinds(self.old, old), _kinds(self.new, new)
         for kind, was in before.items():
-            if kind not in after:
+            if kind in after:
+                yield from self._still_taken(where, was, after[kind])
+            else:
                 yield f"{where} no longer takes {kind}"
-                continue
-            now = after[kind]
-            if lost := _values(was) and _lost(was, now):
-                yield f"{where} no longer takes {lost}"
-            if "enum" in now and "enum" not in was and "const" not in was:
-                yield f"{where} now takes only {now['enum']}"
-            if now.get("pattern") != was.get("pattern") and now.get("pattern"):
-                yield f"{where} has another pattern"
-            yield from _tighter(where, was, now)
-            had = was.get("properties", {})
-            for name, schema in had.items():
-                if name in now.get("properties", {}):
-                    yield from self._sent(f"{where}.{name}", schema, now["properties"][name])
-                elif now.get("additionalProperties") is False:
-                    yield f"{where}.{name} is no longer taken"
-            for name in set(now.get("required", [])) - set(was.get("required", [])):
-                yield f"{where}.{name} is now demanded"
-            if "items" in was and "items" in now:
-                yield from self._sent(f"{where}[]", was["items"], now["items"])
+
+    def _still_taken(self, where: str, was: Json, now: Json) -> Iterator[str]:
+        """Values of one kind that were accepted must still be accepted."""
+        if lost := _values(was) and _lost(was, now):
+            yield f"{where} no longer takes {lost}"
+        if "enum" in now and "enum" not in was and "const" not in was:
+            yield f"{where} now takes only {now['enum']}"
+        if now.get("pattern") != was.get("pattern") and now.get("pattern"):
+            yield f"{where} has another pattern"
+        yield from _tighter(where, was, now)
+        for name, schema in was.get("properties", {}).items():
+            if name in now.get("properties", {}):
+                yield from self._sent(f"{where}.{name}", schema, now["properties"][name])
+            elif now.get("additionalProperties") is False:
+                yield f"{where}.{name} is no longer taken"
+        for name in set(now.get("required", [])) - set(was.get("required", [])):
+            yield f"{where}.{name} is now demanded"
+        if "items" in was and "items" in now:
+            yield from self._sent(f"{where}[]", was["items"], now["items"])
 
     def _answered(self, where: str, old: Json, new: Json) -> Iterator[str]:
         """What was promised must still be promised."""

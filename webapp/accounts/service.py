@@ -42,7 +42,7 @@ class OpenedSession:
     refresh_token: str | None = None
 
 
-def create_user(
+def create_user(  # noqa: PLR0913 - a user has so many columns
     *,
     email: str,
     full_name: str,
