@@ -15,6 +15,30 @@ from webapp.transactions.identifiers import Problem
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_DAY = _l("Escriba la fecha como 2026-11-24.")
+_MISTAKES = {
+    "missing": ("missing", _l("Falta este dato.")),
+    "extra_forbidden": ("unknown_field", _l("Este campo no existe.")),
+    "enum": ("not_an_option", _l("Elija una de las opciones.")),
+    "literal_error": ("not_an_option", _l("Elija una de las opciones.")),
+    "string_type": ("not_a_string", _l("Debe ser un texto.")),
+    "string_unicode": ("not_a_string", _l("Debe ser un texto.")),
+    "bool_type": ("not_a_boolean", _l("Debe ser true o false.")),
+    "bool_parsing": ("not_a_boolean", _l("Debe ser true o false.")),
+    "model_type": ("not_an_object", _l("Debe ser un objeto JSON.")),
+    "model_attributes_type": ("not_an_object", _l("Debe ser un objeto JSON.")),
+    "dict_type": ("not_an_object", _l("Debe ser un objeto JSON.")),
+    "list_type": ("not_a_list", _l("Debe ser una lista.")),
+    "too_short": ("too_few", _l("La lista está vacía.")),
+    "too_long": ("too_many", _l("La lista es demasiado larga.")),
+    "date_from_datetime_parsing": ("date", _DAY),
+    "date_parsing": ("date", _DAY),
+    "date_type": ("date", _DAY),
+    "string_too_short": ("too_short", _l("El texto es demasiado corto.")),
+    "string_too_long": ("too_long", _l("El texto es demasiado largo.")),
+}
+"""The stable code and the sentence of each kind of mistake that pydantic finds."""
+
 
 def body(model: type[Model]) -> Model:
     """Read the JSON body into a model. Raises Malformed (400), UnsupportedMediaType (415), or Invalid by field."""
@@ -47,30 +71,9 @@ def _problem(found: Any) -> FieldProblem:
 
 def code_and_sentence(kind: str, message: str) -> tuple[str, str]:
     """Return the stable code and the sentence of one mistake that pydantic found."""
-    day = _("Escriba la fecha como 2026-11-24.")
-    known = {
-        "missing": ("missing", _("Falta este dato.")),
-        "extra_forbidden": ("unknown_field", _("Este campo no existe.")),
-        "enum": ("not_an_option", _("Elija una de las opciones.")),
-        "literal_error": ("not_an_option", _("Elija una de las opciones.")),
-        "string_type": ("not_a_string", _("Debe ser un texto.")),
-        "string_unicode": ("not_a_string", _("Debe ser un texto.")),
-        "bool_type": ("not_a_boolean", _("Debe ser true o false.")),
-        "bool_parsing": ("not_a_boolean", _("Debe ser true o false.")),
-        "model_type": ("not_an_object", _("Debe ser un objeto JSON.")),
-        "model_attributes_type": ("not_an_object", _("Debe ser un objeto JSON.")),
-        "dict_type": ("not_an_object", _("Debe ser un objeto JSON.")),
-        "list_type": ("not_a_list", _("Debe ser una lista.")),
-        "too_short": ("too_few", _("La lista está vacía.")),
-        "too_long": ("too_many", _("La lista es demasiado larga.")),
-        "date_from_datetime_parsing": ("date", day),
-        "date_parsing": ("date", day),
-        "date_type": ("date", day),
-        "string_too_short": ("too_short", _("El texto es demasiado corto.")),
-        "string_too_long": ("too_long", _("El texto es demasiado largo.")),
-    }
-    if kind in known:
-        return known[kind]
+    if kind in _MISTAKES:
+        code, sentence = _MISTAKES[kind]
+        return code, str(sentence)
     if kind == "reason":
         return "invalid", message
     # Our own validators bring a sentence; other messages are pydantic's, in English.

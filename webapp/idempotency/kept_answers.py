@@ -81,23 +81,30 @@ def lease_key(
         lease = _try_to_lease(owner_id, key, route, digests, lasting)
         if lease is not None:
             return lease
-        kept = db.session.execute(
-            select(
-                IdempotencyKey.request_digest,
-                IdempotencyKey.status,
-                IdempotencyKey.headers,
-                IdempotencyKey.body,
-            ).where(IdempotencyKey.owner_id == owner_id, IdempotencyKey.key == key)
-        ).first()
-        db.session.rollback()
-        if kept is None:
-            continue  # released since the attempt to lease it
-        if kept.request_digest not in digests:
-            raise KeyReused()
-        if kept.status is None:
-            raise KeyInFlight()
-        return KeptAnswer(kept.status, kept.headers or {}, kept.body or b"")
+        answer = _kept_answer(owner_id, key, digests)
+        if answer is not None:
+            return answer
     raise KeyInFlight()
+
+
+def _kept_answer(owner_id: uuid.UUID, key: str, digests: Sequence[str]) -> KeptAnswer | None:
+    """Return the answer under a key; None where the key was released meanwhile. Raises KeyInFlight, KeyReused."""
+    kept = db.session.execute(
+        select(
+            IdempotencyKey.request_digest,
+            IdempotencyKey.status,
+            IdempotencyKey.headers,
+            IdempotencyKey.body,
+        ).where(IdempotencyKey.owner_id == owner_id, IdempotencyKey.key == key)
+    ).first()
+    db.session.rollback()
+    if kept is None:
+        return None
+    if kept.request_digest not in digests:
+        raise KeyReused()
+    if kept.status is None:
+        raise KeyInFlight()
+    return KeptAnswer(kept.status, kept.headers or {}, kept.body or b"")
 
 
 def _try_to_lease(

@@ -71,17 +71,7 @@ def register(
     errors |= _url_problems(addresses, url)
     if errors:
         raise Invalid(errors=errors)
-    # Counting and adding happen one at a time for each user, over all processes.
-    db.session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 11))"),
-        {"key": f"webhooks-of:{actor.id}"},
-    )
-    if queries.count_endpoints_of(actor.id) >= MAX_ENDPOINTS:
-        db.session.rollback()
-        raise Conflict(
-            _("Puede registrar hasta %(most)s webhooks.", most=MAX_ENDPOINTS),
-            code="too_many_webhooks",
-        )
+    _require_room(actor.id)
     endpoint = WebhookEndpoint(
         id=uuid.uuid4(),
         user_id=actor.id,
@@ -94,6 +84,21 @@ def register(
     db.session.add(endpoint)
     db.session.commit()
     return endpoint
+
+
+def _require_room(user_id: uuid.UUID) -> None:
+    """Lock the user's registrations until the end of the unit of work. Raises Conflict at MAX_ENDPOINTS."""
+    # Counting and adding happen one at a time for each user, over all processes.
+    db.session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 11))"),
+        {"key": f"webhooks-of:{user_id}"},
+    )
+    if queries.count_endpoints_of(user_id) >= MAX_ENDPOINTS:
+        db.session.rollback()
+        raise Conflict(
+            _("Puede registrar hasta %(most)s webhooks.", most=MAX_ENDPOINTS),
+            code="too_many_webhooks",
+        )
 
 
 def change(
