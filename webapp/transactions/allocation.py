@@ -1,6 +1,6 @@
 """Which movement of the bank pays which payment: each pays once, in whatever spelling the bank shows it (DESIGN 3, 4).
 
-A movement that paid stays with its payment, also when that is reopened, rejected or deleted. `release` frees it.
+A movement that paid stays with its payment, also when that is reopened, rejected or deleted; `settlement` frees it.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def choose(transaction: Transaction, identity: str) -> bool:
 def take(transaction: Transaction, identity: str | None) -> None:
     """Let a movement pay this payment; the database allows it to pay only one.
 
-    None means that nobody said which movement it was: then no movement that it may be pays another
-    payment without a person's decision.
+    An `identity` of None means that nobody said which movement it was: then none of those that it may be pays
+    another payment without a person's decision.
     """
     reference = _shown_as(transaction, identity).reference if identity else transaction.reference
     tail = matching.tail(reference or "")
@@ -45,11 +45,11 @@ def release_movement(transaction: Transaction) -> None:
 def keep_movement(transaction: Transaction) -> None:
     """Remember what pays this payment in full, before a correction or the bank's next answer replaces it."""
     if transaction.holds_movement and not transaction.kept_movements:
-        kept = [movements.as_json(one) for one in _settling(transaction)]
+        kept = [movements.as_json(one) for one in _settled_by(transaction)]
         transaction.kept_movements = kept
 
 
-def held(transaction: Transaction, shown: Collection[Movement]) -> dict[str, str]:
+def held_elsewhere(transaction: Transaction, shown: Collection[Movement]) -> dict[str, str]:
     """Return which of these movements pay, or may pay, which other payment: transaction_ids by identities."""
     found: dict[str, str] = {}
     for movement, holder in _holders(transaction, shown):
@@ -60,7 +60,7 @@ def held(transaction: Transaction, shown: Collection[Movement]) -> dict[str, str
 def holders(transaction: Transaction, identity: str | None) -> list[Transaction]:
     """Return the other payments that the same movement pays or may pay, deleted ones included.
 
-    None stands for every movement that may pay this payment, as in `take`.
+    An `identity` of None stands for every movement that may pay this payment, as in `take`.
     """
     candidates = [_shown_as(transaction, identity)] if identity else _candidates(transaction)
     found = {holder.id: holder for _, holder in _holders(transaction, candidates)}
@@ -77,7 +77,7 @@ def is_another(transaction: Transaction, identity: str) -> bool:
     if transaction.matched_movement is None:
         return False
     movement = _shown_as(transaction, identity)
-    return not any(matching.may_be_the_same(movement, paid) for paid in _settling(transaction))
+    return not any(matching.may_be_the_same(movement, paid) for paid in _settled_by(transaction))
 
 
 def _holders(
@@ -91,14 +91,14 @@ def _holders(
     tails = {matching.tail(movement.reference or "") for movement in named}
     queries.lock_tails(tails)
     identities = {movement.identity for movement in named}
-    for holder in queries.paying(tails, identities, other_than=transaction):
-        settling = _settling(holder)
+    for holder in queries.movement_holders(tails, identities, other_than=transaction):
+        settled_by = _settled_by(holder)
         for movement in named:
-            if any(matching.may_be_the_same(movement, other) for other in settling):
+            if any(matching.may_be_the_same(movement, other) for other in settled_by):
                 yield movement, holder
 
 
-def _settling(holder: Transaction) -> list[Movement]:
+def _settled_by(holder: Transaction) -> list[Movement]:
     """Return what pays this payment: one movement, or all that it may be where nobody said which."""
     if holder.kept_movements:
         return [movements.from_json(kept) for kept in holder.kept_movements]

@@ -1,10 +1,9 @@
-"""What an answer of the bank does to a payment: it is weighed, kept beside what was declared, and followed."""
+"""What an answer of the bank does to a payment: weighed, kept beside what was declared, and followed."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -32,50 +31,46 @@ def record_answer(
     leased_until: datetime | None = None,
     quiet: bool = False,
 ) -> Transaction:
-    """Let an answer of the bank decide, if the payment is still the one that was asked about.
+    """Let an answer of the bank decide, if the payment is still the one that was asked about (`version`).
 
     A payment that does not appear, or stays pending, for longer than `give_up_after` goes to a person.
-    `leased_until` names the lease that ends with it; `quiet` spaces the next question out. Raises
-    NotFound where it was deleted meanwhile.
+    `leased_until` names the lease that ends with the answer; `quiet` spaces the next question out. Raises
+    NotFound where the payment was deleted meanwhile.
     """
-    recording = partial(_record_answer, row_id, version, answer, give_up_after, leased_until, quiet)
-    try:
-        return recording()
-    except IntegrityError:
-        # Another payment took the movement in this very moment: weigh again, knowing that.
-        db.session.rollback()
-        return recording()
 
-
-def _record_answer(
-    row_id: uuid.UUID,
-    version: int,
-    answer: BankAnswer,
-    give_up_after: timedelta,
-    leased_until: datetime | None,
-    quiet: bool,
-) -> Transaction:
-    transaction = queries.locked(row_id)
-    end_lease(transaction, leased_until)
-    transaction.last_checked_at = clock.now()
-    if not is_current(transaction, version):
-        transaction.next_check_at = None if transaction.is_final else clock.now()
+    def recorded() -> Transaction:
+        transaction = queries.locked(row_id)
+        end_lease(transaction, leased_until)
+        transaction.last_checked_at = now = clock.now()
+        if not is_current(transaction, version):
+            transaction.next_check_at = None if transaction.is_final else now
+        else:
+            _apply(transaction, answer, give_up_after)
+            waits = transaction.status is Status.IN_PROGRESS
+            next_at = check_schedule.next_check(transaction.waiting_since, now, quiet=quiet)
+            transaction.next_check_at = next_at if waits else None
         db.session.commit()
         return transaction
-    decision = matching.decide(
-        transaction.as_claim(), answer.movements, allocation.held(transaction, answer.movements)
-    )
+
+    try:
+        return recorded()
+    except IntegrityError:
+        # Another payment took the movement in this very moment: weigh the answer again, knowing that.
+        db.session.rollback()
+        return recorded()
+
+
+def _apply(transaction: Transaction, answer: BankAnswer, give_up_after: timedelta) -> None:
+    """Weigh the answer, keep what it shows, and move the payment where that leads."""
+    version = transaction.version
+    held = allocation.held_elsewhere(transaction, answer.movements)
+    decision = matching.decide(transaction.as_claim(), answer.movements, held)
     before = _what_is_shown(transaction)
     _keep_shown(transaction, decision, answer)
-    _follow(transaction, decision, give_up_after)
+    _move(transaction, decision, give_up_after)
     unmoved = is_current(transaction, version)
     if unmoved and transaction.status in DECIDABLE and _what_is_shown(transaction) != before:
         raise_version(transaction)  # the person who decides must have seen this
-    waits = transaction.status is Status.IN_PROGRESS
-    next_at = check_schedule.next_check(transaction.waiting_since, clock.now(), quiet=quiet)
-    transaction.next_check_at = next_at if waits else None
-    db.session.commit()
-    return transaction
 
 
 def end_lease(transaction: Transaction, leased_until: datetime | None) -> None:
@@ -84,9 +79,11 @@ def end_lease(transaction: Transaction, leased_until: datetime | None) -> None:
         transaction.checking_until = None
 
 
-def _follow(transaction: Transaction, decision: Decision, give_up_after: timedelta) -> None:
-    """Move where the decision leads, if the lifecycle allows it."""
-    if decision.status is Status.IN_PROGRESS and _gave_up(transaction, decision, give_up_after):
+def _move(transaction: Transaction, decision: Decision, give_up_after: timedelta) -> None:
+    """Move the payment where the decision leads, if the lifecycle allows it."""
+    if decision.status is Status.IN_PROGRESS and _waited_too_long(
+        transaction, decision, give_up_after
+    ):
         return
     status = decision.status
     if transaction.holds_movement and status in FINAL:
@@ -100,8 +97,13 @@ def _follow(transaction: Transaction, decision: Decision, give_up_after: timedel
     move(transaction, status, Cause.BANK_ANSWER, SYSTEM, None, reasons=decision.reasons)
 
 
-def _gave_up(transaction: Transaction, decision: Decision, give_up_after: timedelta) -> bool:
-    """Only after an answer, so that an outage of the bank never makes a payment unknown."""
+def _waited_too_long(
+    transaction: Transaction, decision: Decision, give_up_after: timedelta
+) -> bool:
+    """Send a payment to a person that the bank does not show, or not as settled, for too long; False where it is not so.
+
+    Called with an answer only, so that an outage of the bank never makes a payment unknown.
+    """
     old = clock.now() - transaction.waiting_since > give_up_after
     if not old or transaction.status not in (Status.IN_PROGRESS, Status.UNKNOWN):
         return False
@@ -120,11 +122,11 @@ def _gave_up(transaction: Transaction, decision: Decision, give_up_after: timede
 def _keep_shown(transaction: Transaction, decision: Decision, answer: BankAnswer) -> None:
     """Keep what the bank shows beside what was declared, never over it.
 
-    What a person is to decide about does not vanish with an answer that shows no money, but that is told.
+    What a person is to decide about stays with an answer that shows no money, and a reason says so.
     """
     shown = [movements.as_json(movement) for movement in answer.movements if movement.is_credit]
     if transaction.status is Status.TO_REVIEW and transaction.shown_movements and not shown:
-        _tell_that_it_is_gone(transaction)
+        _add_no_longer_shown(transaction)
     else:
         _replace_shown(transaction, decision, answer, shown[:MOST_SHOWN])
 
@@ -143,7 +145,7 @@ def _replace_shown(
     transaction.bank_amount = movement.amount if movement else None
 
 
-def _tell_that_it_is_gone(transaction: Transaction) -> None:
+def _add_no_longer_shown(transaction: Transaction) -> None:
     gone = dict(matching.reason(ReasonCode.NO_LONGER_SHOWN))
     if gone not in transaction.reasons:
         transaction.reasons = [*transaction.reasons, gone]

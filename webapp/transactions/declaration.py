@@ -32,9 +32,9 @@ class Details:
 
     @property
     def reference_key(self) -> str:
-        """What may be registered once (DESIGN 3): the reference, where the whole of it is known.
+        """Return what may be logged once (DESIGN 3): the reference, where the whole of it is known.
 
-        Six digits are a tail: on another day, or from another bank, they are somebody else's.
+        Six digits are a tail: on another day, or from another bank, they belong to another payment.
         """
         from_elsewhere = self.bank is BankType.MOBILE_TRANSFER or self.payer_bank != BANESCO_CODE
         if (
@@ -65,17 +65,17 @@ NOT_ASKED = frozenset({"full_name", "concept"})
 
 
 def details_of(transaction: Transaction) -> Details:
-    """What is declared of a stored payment."""
+    """Return what is declared of a stored payment."""
     return Details(**{name: getattr(transaction, column) for name, column in COLUMNS.items()})
 
 
 def digest(details: Details, transaction_id: str | None) -> str:
-    """Tells one form's content from another's without keeping it twice."""
+    """Return a digest that tells one form's content from another's without keeping it twice."""
     return hashlib.sha256(repr((details, transaction_id)).encode()).hexdigest()
 
 
 def changes(old: Details, new: Details) -> dict[str, list[Any]]:
-    """What differs: by field, the old and the new value as JSON."""
+    """Return what differs: by field, the old and the new value as JSON."""
     before, after = asdict(old), asdict(new)
     return {
         name: [_as_json(before[name]), _as_json(after[name])]

@@ -46,5 +46,5 @@ MOVES: Mapping[Cause, Mapping[Status, frozenset[Status]]] = {
 
 
 def allows(cause: Cause, old: Status, new: Status) -> bool:
-    """May this cause move a transaction from `old` to `new`?"""
+    """Tell whether this cause may move a transaction from `old` to `new`."""
     return new in MOVES[cause].get(old, frozenset())

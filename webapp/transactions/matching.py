@@ -1,6 +1,7 @@
-"""What an answer of the bank proves about a claim (DESIGN 3 and 4); pure.
+"""What an answer of the bank proves about a claim, which is what was declared (DESIGN 3 and 4); pure.
 
-Only credits count, and the bank's list is never shortened. Exactly one settled credit that contradicts nothing verifies; everything doubtful goes to a person.
+Only credits count, and the bank's list is never shortened. Exactly one settled credit that contradicts nothing
+verifies the payment; everything doubtful goes to a person.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from webapp.transactions import identifiers
 from webapp.transactions.lifecycle import Status
 
 TAIL = 6
-"""The least digits by which a reference can be told from another."""
+"""With so many digits a reference can be told from another."""
 
 
 class ReasonCode(StrEnum):
@@ -41,11 +42,11 @@ class ReasonCode(StrEnum):
 
 
 Reason = Mapping[str, Any]
-"""`{"code": …, …}`: a ReasonCode and what it speaks of, as JSON."""
+"""`{"code": …, …}`: a ReasonCode and the values that its sentence needs, as JSON."""
 
 
 def reason(code: ReasonCode, **about: Any) -> Reason:
-    """One reason, in the shape that is stored."""
+    """Return a reason in the shape that is stored."""
     return {"code": code.value, **about}
 
 
@@ -56,13 +57,13 @@ class Decision:
     status: Status
     reasons: tuple[Reason, ...]
     movement: Movement | None = None
-    """The movement that the decision speaks of, where it is exactly one."""
+    """The movement that the decision is about, where it is exactly one."""
 
 
 def decide(claim: Claim, movements: Collection[Movement], held: Mapping[str, str]) -> Decision:
     """Weigh a claim against what the bank shows.
 
-    `held` maps movements that pay other transactions to the ids of those transactions.
+    `held` maps movements (by identity) that pay other payments to the transaction_ids of those payments.
     """
     credits_shown = [movement for movement in movements if movement.is_credit]
     if not credits_shown:
@@ -70,10 +71,12 @@ def decide(claim: Claim, movements: Collection[Movement], held: Mapping[str, str
     fitting = [movement for movement in credits_shown if not any(differences(claim, movement))]
     if len(fitting) > 1:
         several = reason(ReasonCode.SEVERAL_MOVEMENTS, count=len(fitting))
-        return Decision(Status.TO_REVIEW, (several, *_used(fitting, held)), _only(fitting))
+        return Decision(
+            Status.TO_REVIEW, (several, *_already_used(fitting, held)), _single(fitting)
+        )
     if fitting:
         return _by_state(fitting[0], held)
-    return _doubtful(claim, credits_shown, held)
+    return _nothing_fits(claim, credits_shown, held)
 
 
 def _by_state(movement: Movement, held: Mapping[str, str]) -> Decision:
@@ -86,23 +89,23 @@ def _by_state(movement: Movement, held: Mapping[str, str]) -> Decision:
     if movement.state is MovementState.UNRECOGNISED:
         unknown = reason(ReasonCode.UNRECOGNISED_WORD, word=movement.word)
         return Decision(Status.UNKNOWN, (unknown,), movement)
-    used = _used([movement], held)
+    used = _already_used([movement], held)
     if used:
         return Decision(Status.TO_REVIEW, used, movement)
     return Decision(Status.COMPLETED, (reason(ReasonCode.MATCHED),), movement)
 
 
-def _used(movements: list[Movement], held: Mapping[str, str]) -> tuple[Reason, ...]:
-    """Which other payments these movements pay already, each named once."""
+def _already_used(movements: list[Movement], held: Mapping[str, str]) -> tuple[Reason, ...]:
+    """Return a reason for each other payment that these movements pay already."""
     holders = dict.fromkeys(held[one.identity] for one in movements if one.identity in held)
     return tuple(reason(ReasonCode.MOVEMENT_ALREADY_USED, transaction_id=one) for one in holders)
 
 
-def _doubtful(claim: Claim, movements: list[Movement], held: Mapping[str, str]) -> Decision:
-    """Nothing fits: a person sees every difference, unless the bank is still at it."""
+def _nothing_fits(claim: Claim, movements: list[Movement], held: Mapping[str, str]) -> Decision:
+    """Decide where no movement fits: a person sees every difference, unless the bank is still working on all."""
     if all(movement.state is MovementState.PENDING for movement in movements):
         pending = reason(ReasonCode.PENDING_AT_BANK, word=movements[0].word)
-        return Decision(Status.IN_PROGRESS, (pending,), _only(movements))
+        return Decision(Status.IN_PROGRESS, (pending,), _single(movements))
     reasons: list[Reason] = []
     if len(movements) > 1:
         reasons.append(reason(ReasonCode.SEVERAL_MOVEMENTS, count=len(movements)))
@@ -112,16 +115,18 @@ def _doubtful(claim: Claim, movements: list[Movement], held: Mapping[str, str]) 
             reasons.append(reason(ReasonCode.REFUSED_BY_BANK, word=movement.word))
         elif movement.state is MovementState.UNRECOGNISED:
             reasons.append(reason(ReasonCode.UNRECOGNISED_WORD, word=movement.word))
-    return Decision(Status.TO_REVIEW, (*reasons, *_used(movements, held)), _only(movements))
+    return Decision(
+        Status.TO_REVIEW, (*reasons, *_already_used(movements, held)), _single(movements)
+    )
 
 
-def _only(movements: list[Movement]) -> Movement | None:
-    """The one movement that these are, as far as the bank can tell them apart."""
+def _single(movements: list[Movement]) -> Movement | None:
+    """Return the one movement that these are, where the bank gives them one identity; else None."""
     return movements[0] if len({movement.identity for movement in movements}) == 1 else None
 
 
 def differences(claim: Claim, movement: Movement) -> Iterator[Reason]:
-    """Everything in which a movement contradicts a claim; a field that is absent cannot."""
+    """Yield everything in which a movement contradicts a claim; a field that is absent cannot."""
     if movement.reference and not _same_reference(claim.reference, movement):
         yield _differs(ReasonCode.REFERENCE_DIFFERS, claim.reference, movement.reference)
     if claim.amount is not None and movement.amount is not None and claim.amount != movement.amount:
@@ -145,13 +150,13 @@ def _differs(code: ReasonCode, declared: str, bank: str) -> Reason:
 
 
 def currency(word: str) -> str:
-    """A bank's spelling of a currency as its ISO code: `BS `, `Bs.` and `VES` are bolívares."""
+    """Return a bank's spelling of a currency as its ISO code: `BS `, `Bs.` and `VES` are bolívares."""
     bare = word.strip().strip(".").upper()
     return "VES" if bare in {"BS", "BSS", "BS.S", "VES", "VED"} else bare
 
 
 def _same_reference(declared: str, movement: Movement) -> bool:
-    """Leading zeros are a matter of spelling; where the bank may cut, a tail is as good (BANESCO.md)."""
+    """Tell whether these are one reference: leading zeros do not count, and a tail is enough where the bank may cut."""
     shown = (movement.reference or "").strip()
     if declared.lstrip("0") == shown.lstrip("0"):
         return True
@@ -162,12 +167,12 @@ def _same_reference(declared: str, movement: Movement) -> bool:
 
 
 def tail(reference: str) -> str:
-    """The last six digits of a reference: what all spellings of it share."""
+    """Return the last six digits of a reference, which all its spellings share."""
     return reference.strip().lstrip("0").zfill(TAIL)[-TAIL:]
 
 
 def may_be_the_same(movement: Movement, other: Movement) -> bool:
-    """Could these be one movement of the bank in two spellings? What one of them lacks cannot tell."""
+    """Tell whether these may be one movement of the bank in two spellings; what one lacks cannot tell them apart."""
     if movement.identity == other.identity:
         return True
     pairs = (
@@ -197,5 +202,5 @@ def _same_national_id(declared: str, shown: str) -> bool:
 
 
 def _masked(shown: str) -> bool:
-    """A value that the bank hides in part cannot contradict."""
+    """Tell whether the bank hides a part of the value, which therefore contradicts nothing."""
     return "*" in shown or "x" in shown.lower()

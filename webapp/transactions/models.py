@@ -131,7 +131,7 @@ class Transaction(Base):
     bank_reference: Mapped[str | None] = mapped_column(String(50))
     bank_amount: Mapped[Decimal | None] = mapped_column(Numeric(18, 2))
     shown_movement: Mapped[str | None] = mapped_column(String(120))
-    """The one movement that the bank last showed for this claim; it pays only once matched."""
+    """The one movement that the bank last showed for what is declared; it pays only once matched."""
     shown_movements: Mapped[list[dict[str, Any]]] = mapped_column(
         JSONB, default=list, server_default=text("'[]'")
     )
@@ -155,16 +155,16 @@ class Transaction(Base):
     deleted_at: Mapped[datetime | None]
     created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
     updated_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
-    """Whoever last changed what was declared."""
+    """The person who last declared something of it: who logged it, until somebody corrects it."""
 
     submission_key: Mapped[str | None] = mapped_column(String(64))
     version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
     next_check_at: Mapped[datetime | None]
     checking_until: Mapped[datetime | None]
-    """Somebody is asking the bank; should they die, others may ask from then on."""
+    """Until when one process alone may ask the bank about it; should that process die, others may from then on."""
     last_checked_at: Mapped[datetime | None]
     waiting_since: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
-    """Since when this claim, as it now reads, waits for the bank."""
+    """When what is now declared began to wait for the bank."""
 
     creator: Mapped[User | None] = relationship(lazy="raise", foreign_keys=[created_by])
     events: Mapped[list[TransactionEvent]] = relationship(
@@ -173,21 +173,22 @@ class Transaction(Base):
 
     @property
     def is_final(self) -> bool:
+        """Tell whether it is decided, so that only reopening changes its status."""
         return self.status in FINAL
 
     @property
     def has_ended(self) -> bool:
-        """Was it deleted or rejected, so that what paid it may be freed for another payment?"""
+        """Tell whether it was deleted or rejected, so that what paid it may be freed for another payment."""
         return self.deleted_at is not None or self.status is Status.CANCELED
 
     @property
     def holds_movement(self) -> bool:
-        """Was it ever paid by a movement that was not freed since?"""
+        """Tell whether a movement ever paid it that was not freed since."""
         return self.movement_tail is not None
 
     @property
     def kept_movements(self) -> list[dict[str, Any]]:
-        """What pays a payment that was reopened, as `movements.as_json` wrote it; empty for others."""
+        """Return what pays a reopened payment, as `movements.as_json` wrote it; empty for others."""
         return list(self.metadata_.get("kept_movements", []))
 
     @kept_movements.setter
@@ -197,7 +198,7 @@ class Transaction(Base):
 
     @property
     def edited_by(self) -> set[str]:
-        """The ids of everybody who ever declared something of it, however many came after them."""
+        """Return the ids of everybody who ever declared something of it: who logged it, and who corrected it."""
         return {*self.metadata_.get("edited_by", []), str(self.updated_by)}
 
     def remember_editor(self, user_id: uuid.UUID | None) -> None:
@@ -207,7 +208,7 @@ class Transaction(Base):
 
     @property
     def key_makers(self) -> set[str]:
-        """The ids of the people who made the keys with which it was logged or corrected."""
+        """Return the ids of the people who made the keys with which it was logged or corrected."""
         return set(self.metadata_.get("key_makers", []))
 
     def remember_key_makers(self, makers: Iterable[uuid.UUID]) -> None:
@@ -218,12 +219,12 @@ class Transaction(Base):
 
     @property
     def declared_by(self) -> set[str]:
-        """The ids of everybody who counts as having logged or corrected it, makers of keys included."""
+        """Return the ids of everybody who counts as having logged or corrected it, makers of keys included."""
         return {str(self.created_by), *self.edited_by, *self.key_makers}
 
     @property
     def reopened_by(self) -> set[str]:
-        """The ids of everybody who ever reopened it."""
+        """Return the ids of everybody who counts as having reopened it."""
         return set(self.metadata_.get("reopened_by", []))
 
     def remember_reopeners(self, eyes: Iterable[uuid.UUID]) -> None:
@@ -232,7 +233,7 @@ class Transaction(Base):
         self.metadata_ = {**self.metadata_, "reopened_by": sorted(reopeners)}
 
     def as_claim(self) -> Claim:
-        """What the bank is asked about."""
+        """Return what the bank is asked about."""
         return Claim(
             reference=self.reference,
             bank=self.bank,

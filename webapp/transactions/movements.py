@@ -11,7 +11,7 @@ from webapp.banking.gateway import Movement, MovementState, TransactionType
 
 
 def as_json(movement: Movement) -> dict[str, Any]:
-    """What was read of a movement; what it lacks is left out."""
+    """Return what was read of a movement; what it lacks is left out."""
     read = {
         "identity": movement.identity,
         "state": movement.state.value,
@@ -31,7 +31,7 @@ def as_json(movement: Movement) -> dict[str, Any]:
 
 
 def from_json(kept: Mapping[str, Any]) -> Movement:
-    """The movement that `as_json` kept."""
+    """Return the movement that `as_json` wrote."""
     given = dict(kept)
     for name, read in (
         ("state", MovementState),

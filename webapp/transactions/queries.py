@@ -36,11 +36,12 @@ class Page:
 
     @property
     def pages(self) -> int:
+        """Return how many pages the whole list has."""
         return -(-self.total // self.size)
 
 
 def alive() -> Select[Transaction]:
-    """The transactions that were not deleted, each with its creator."""
+    """Select the transactions that were not deleted, each with its creator."""
     return (
         select(Transaction)
         .where(Transaction.deleted_at.is_(None))
@@ -49,7 +50,7 @@ def alive() -> Select[Transaction]:
 
 
 def narrowed(query: Select[Transaction], wanted: Filter) -> Select[Transaction]:
-    """The query with the filter's conditions."""
+    """Add the filter's conditions to a query."""
     exact = {
         Transaction.status: wanted.status,
         Transaction.bank: wanted.bank,
@@ -69,7 +70,7 @@ def narrowed(query: Select[Transaction], wanted: Filter) -> Select[Transaction]:
 
 
 def _found_by_text(text: str) -> ColumnElement[bool]:
-    """By the beginnings of the words of a name, or by a reference or id as written."""
+    """Match the beginnings of the words of a name, or a reference or id as written."""
     words = identifiers.searchable(text).split()
     by_id = or_(Transaction.reference == text.strip(), Transaction.transaction_id == text.strip())
     if not words:
@@ -79,12 +80,12 @@ def _found_by_text(text: str) -> ColumnElement[bool]:
 
 
 def page(wanted: Filter, *, number: int, size: int) -> Page:
-    """One page, newest first; a number beyond the end gives the empty page there."""
+    """Return one page, newest first; a number beyond the end gives an empty page."""
     return offset_page(wanted, offset=(number - 1) * size, size=size)
 
 
 def offset_page(wanted: Filter, *, offset: int, size: int) -> Page:
-    """As `page`, from any offset."""
+    """Return a page as `page` does, from any offset."""
     matching = narrowed(alive(), wanted)
     total = db.session.scalar(select(func.count()).select_from(narrowed(_ids(), wanted).subquery()))
     rows = db.session.scalars(matching.order_by(*NEWEST_FIRST).offset(offset).limit(size))
@@ -93,21 +94,21 @@ def offset_page(wanted: Filter, *, offset: int, size: int) -> Page:
 
 @dataclass(frozen=True)
 class Place:
-    """A place in the list that stays where it is, whatever is inserted: right after this row."""
+    """A place in the list, right after a row, that stays where it is whatever is inserted."""
 
     created_at: datetime
     row_id: uuid.UUID
 
 
 def place_of(transaction: Transaction) -> Place:
-    """The place right after a row."""
+    """Return the place right after a row."""
     return Place(transaction.created_at, transaction.id)
 
 
 def rows_after(wanted: Filter, place: Place | None, *, size: int) -> tuple[list[Transaction], bool]:
-    """The next rows, newest first, and whether more follow; from the newest without a place.
+    """Return the rows after a place (None: from the newest), newest first, and whether more follow.
 
-    Rows that are inserted meanwhile are newer than the place: none is met twice, none is jumped over.
+    Rows that are inserted meanwhile are newer than the place: no row comes twice, none is skipped.
     """
     query = narrowed(alive(), wanted).order_by(*NEWEST_FIRST).limit(size + 1)
     if place is not None:
@@ -145,9 +146,9 @@ EXPORTED = {
 
 
 def exported(wanted: Filter) -> Iterator[Sequence[Row[Any]]]:
-    """All rows of a filter, newest first, with EXPORTED's values, some hundred at a time.
+    """Return all rows of a filter, newest first, with EXPORTED's values, in parts of EXPORT_CHUNK rows.
 
-    The first ones are read now, so that errors come before anything is sent. Each part is a query of its
+    The first part is read now, so that errors come before anything is sent. Each part is a query of its
     own from where the last one ended: a slow reader holds no connection and no snapshot.
     """
     engine = db.engine  # the rest is read outside of the application's context
@@ -173,9 +174,9 @@ def _ids() -> Select[Transaction]:
 
 
 def find(key: str) -> Transaction:
-    """The transaction that an address names: by the row's UUID, or by transaction_id.
+    """Return the transaction that an address names: by the row's UUID, else by transaction_id.
 
-    In this order: a row's own id is nobody's to take. Raises NotFound, for deleted ones too.
+    The UUID comes first, so that no transaction_id can stand in its place. Raises NotFound, for deleted ones too.
     """
     row_id = _as_uuid(key)
     found = db.session.scalar(alive().where(Transaction.id == row_id)) if row_id else None
@@ -194,7 +195,7 @@ def _as_uuid(key: str) -> uuid.UUID | None:
 
 
 def by_id(row_id: uuid.UUID) -> Transaction:
-    """The transaction of a row, as it stands now. Raises NotFound, for deleted ones too."""
+    """Return the transaction of a row, as it stands now. Raises NotFound, for deleted ones too."""
     found = db.session.scalar(
         alive().where(Transaction.id == row_id).execution_options(populate_existing=True)
     )
@@ -204,7 +205,7 @@ def by_id(row_id: uuid.UUID) -> Transaction:
 
 
 def locked(row_id: uuid.UUID) -> Transaction:
-    """The transaction, locked until the end of the unit of work. Raises NotFound."""
+    """Lock a transaction until the end of the unit of work. Raises NotFound, for deleted ones too."""
     found = db.session.scalar(
         select(Transaction)
         .where(Transaction.id == row_id, Transaction.deleted_at.is_(None))
@@ -217,7 +218,7 @@ def locked(row_id: uuid.UUID) -> Transaction:
 
 
 def locked_holder(row_id: uuid.UUID) -> Transaction:
-    """The transaction, a deleted one too, locked until the end of the unit of work."""
+    """Lock a transaction, a deleted one too, until the end of the unit of work."""
     return db.session.scalars(
         select(Transaction)
         .where(Transaction.id == row_id)
@@ -227,7 +228,7 @@ def locked_holder(row_id: uuid.UUID) -> Transaction:
 
 
 def ended_by(row_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, set[uuid.UUID]]:
-    """The ids of everybody who counts as having deleted or rejected each of these transactions, by its id.
+    """Return by row id the people (ids) who count as having deleted or rejected each of these transactions.
 
     Who made the key with which that was done counts as well.
     """
@@ -245,13 +246,13 @@ def ended_by(row_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, set[uuid.UUID]]:
 
 
 def named(transaction_ids: Collection[str]) -> list[Transaction]:
-    """The transactions with these transaction_ids, deleted ones too."""
+    """Return the transactions with these transaction_ids, deleted ones included."""
     query = select(Transaction).where(Transaction.transaction_id.in_(transaction_ids))
     return list(db.session.scalars(query.order_by(Transaction.created_at)))
 
 
 def events_of(row_id: uuid.UUID) -> list[TransactionEvent]:
-    """Everything that happened to a transaction, oldest first, with whoever did it."""
+    """Return the events of a transaction, oldest first, each with the person and the key that acted."""
     return list(
         db.session.scalars(
             select(TransactionEvent)
@@ -263,7 +264,7 @@ def events_of(row_id: uuid.UUID) -> list[TransactionEvent]:
 
 
 def by_submission(created_by: uuid.UUID | None, submission_key: str) -> Transaction | None:
-    """The payment that this form already made, a deleted one too."""
+    """Return the payment that this form already made, a deleted one too; else None."""
     return db.session.scalar(
         select(Transaction)
         .where(Transaction.created_by == created_by, Transaction.submission_key == submission_key)
@@ -274,7 +275,7 @@ def by_submission(created_by: uuid.UUID | None, submission_key: str) -> Transact
 def holder_of_reference(
     reference_key: str, transaction_type: TransactionType, *, bank_environment: str
 ) -> Transaction | None:
-    """The payment that holds a reference, among those of one environment of the bank."""
+    """Return the payment that holds a reference among those of one environment of the bank, or None."""
     return db.session.scalar(
         alive().where(
             Transaction.bank_environment == bank_environment,
@@ -285,7 +286,7 @@ def holder_of_reference(
 
 
 def by_transaction_id(transaction_id: str) -> Transaction | None:
-    """The payment with this id, deleted ones too: an id is used once."""
+    """Return the payment with this transaction_id, a deleted one too, for an id is used once; else None."""
     return db.session.scalar(
         select(Transaction)
         .where(Transaction.transaction_id == transaction_id)
@@ -293,10 +294,10 @@ def by_transaction_id(transaction_id: str) -> Transaction | None:
     )
 
 
-def paying(
+def movement_holders(
     tails: Collection[str], identities: Collection[str], *, other_than: Transaction
 ) -> list[Transaction]:
-    """The other transactions that such movements of the same bank pay; deleted ones count."""
+    """Return the other transactions of the same environment that such movements pay, deleted ones included."""
     if not tails:
         return []
     query = select(Transaction).where(
@@ -320,7 +321,7 @@ def lock_tails(tails: Collection[str]) -> None:
 
 
 def waiting_since() -> ColumnElement[datetime]:
-    """Since when a payment has been waiting for a supervisor; that the bank was asked again changes nothing."""
+    """Select since when a payment waits for a supervisor; that the bank was asked again changes nothing."""
     before = TransactionEvent.old_status
     came = (
         select(func.max(TransactionEvent.created_at))
@@ -336,7 +337,7 @@ def waiting_since() -> ColumnElement[datetime]:
 
 
 def waiting_for_review() -> list[tuple[Transaction, datetime]]:
-    """What a supervisor must decide and since when, the longest waiting first (at most 200)."""
+    """Return what a supervisor must decide and since when it waits, the longest first (at most 200)."""
     since = waiting_since().label("since")
     rows = db.session.execute(
         alive()
@@ -349,7 +350,7 @@ def waiting_for_review() -> list[tuple[Transaction, datetime]]:
 
 
 def count_for_review() -> int:
-    """How many payments a supervisor must decide."""
+    """Return how many payments a supervisor must decide."""
     return (
         db.session.scalar(
             select(func.count()).where(
@@ -361,7 +362,7 @@ def count_for_review() -> int:
 
 
 def due(now: datetime, *, bank_environment: str) -> Select[Transaction]:
-    """What the worker should ask one environment of the bank about, the longest overdue first."""
+    """Select what the worker should ask one environment of the bank about, the longest overdue first."""
     return (
         select(Transaction)
         .where(
