@@ -1,4 +1,4 @@
-"""Ask the bank for somebody who waits, or right after logging: one way for pages and API.
+"""Ask the bank while a person waits, or in the background after logging: one way for pages and API.
 
 A small bound of threads per process keeps a hanging bank from using up the web's threads (DESIGN 4).
 """
@@ -24,9 +24,9 @@ def ask_in_background(row_id: uuid.UUID, *, bank: BankConnection, context: Conte
 
 
 def ask_now(row_id: uuid.UUID, *, bank: BankConnection, context: Context) -> CheckResult:
-    """Ask within the bound of a person's patience; what takes longer goes on in its thread.
+    """Ask for as long as a person waits; a question that takes longer goes on in its thread, and the result is BUSY.
 
-    Ends the caller's unit of work, so that no connection is held while the bank thinks.
+    Ends the caller's unit of work, so that no connection is held while the bank is asked.
     """
     db.session.rollback()
     pending = bank_pool.submit(context, checking.check, row_id, bank=bank, probe=True)

@@ -1,4 +1,4 @@
-"""What a payment's page says of asking the bank: whether it may be asked, when, and how the last attempt ended."""
+"""What a payment's page says about asking the bank: whether it may be asked, when, and how the last attempt ended."""
 
 from __future__ import annotations
 

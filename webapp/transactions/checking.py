@@ -42,12 +42,12 @@ class CheckOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How it ended, and from when on it makes sense to ask again."""
+    """How an attempt to ask ended, and from when on it makes sense to ask again."""
 
     outcome: CheckOutcome
     next_at: datetime | None = None
     silence: Outcome = Outcome.UNAVAILABLE
-    """Where the bank was silent: whose fault that was."""
+    """What kept the bank from answering, where the outcome is BANK_SILENT."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def _lease_time(bank: BankConnection) -> timedelta:
 def check_due(*, bank: BankConnection) -> bool:
     """Ask about the payment that is longest overdue; False where nothing is due or may be asked.
 
-    While the bank is taken to be down nothing is even leased, but for a probe now and then.
+    While the bank is taken to be down, no payment is leased but for a probe now and then.
     """
     if not availability.may_ask(bank.policy.environment):
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 from flask import current_app
-from flask.cli import with_appcontext
+from flask.cli import ScriptInfo, with_appcontext
 
 from webapp.banking.connection import BankConnection
 from webapp.kernel import lifeline
@@ -18,7 +18,7 @@ def worker(once: bool) -> None:
     """Ask the bank about every payment that is due and send webhooks, until stopped."""
     lifeline.follow_supervisor()
     bank: BankConnection = current_app.extensions["bank"]
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = click.get_current_context().ensure_object(ScriptInfo).load_app()
     worker_ = Worker(app=app, bank=bank, sender=current_app.extensions["webhooks"])
     if once:
         click.echo(f"{worker_.run_once()} checked")

@@ -1,4 +1,4 @@
-"""What people type about payments, turned into canonical spelling or into sentences beside the fields."""
+"""Forms of payments: what people type becomes canonical spelling, or sentences beside the fields."""
 
 from __future__ import annotations
 
@@ -37,13 +37,14 @@ RequirementsOf = Callable[[BankType, str | None], Requirements]
 
 
 class Spelled:
-    """Validator: reads the field with a function of `identifiers` and keeps the canonical spelling."""
+    """A validator that reads the field with a function of `identifiers` and keeps the canonical spelling."""
 
     def __init__(self, read: Callable[[str], str | None], *, optional: bool = False) -> None:
         self.read = read
         self.optional = optional
 
-    def __call__(self, form: Form, field: Any) -> None:
+    def __call__(self, _form: Form, field: Any) -> None:
+        """Set `field.canonical`. Raises StopValidation with a sentence."""
         text = field.data or ""
         if self.optional and not text.strip():
             field.canonical = None
@@ -57,12 +58,13 @@ class Spelled:
 
 
 class OneOf:
-    """Validator: an enumeration's value, with a sentence of ours where it is none."""
+    """A validator that takes an enumeration's values only, with a sentence of ours for anything else."""
 
     def __init__(self, values: type[Any]) -> None:
         self.values = values
 
-    def __call__(self, form: Form, field: Any) -> None:
+    def __call__(self, _form: Form, field: Any) -> None:
+        """Set `field.canonical`. Raises StopValidation with a sentence."""
         try:
             field.canonical = self.values(field.data)
         except ValueError:
@@ -83,7 +85,7 @@ def _bank_codes() -> list[SelectChoice]:
 
 
 class PaymentForm(FlaskForm):
-    """One payment, of either kind; the dialect's `requirements` say what it must bring."""
+    """The form of one payment, of either kind; the dialect's requirements say what it must bring."""
 
     bank = RadioField(
         wording.FIELDS["bank"],
@@ -152,7 +154,7 @@ class PaymentForm(FlaskForm):
 
     @property
     def requirements(self) -> Requirements:
-        """What the dialect needs of the kind, and from the bank, that were chosen."""
+        """Return what the dialect needs of a payment of the kind, and from the bank, that were chosen."""
         payer_bank = (self.payer_bank.data or "").strip() or None
         try:
             return self._requirements_of(BankType(self.bank.data), payer_bank)
@@ -161,7 +163,7 @@ class PaymentForm(FlaskForm):
 
     @property
     def payer_bank_matters(self) -> bool:
-        """Does the bank that a transfer came from change how it is found?"""
+        """Tell whether the bank that a transfer came from changes how it is found."""
         of_transfers = {self._requirements_of(BankType.BANESCO, code) for code in (None, "0102")}
         return len(of_transfers) > 1
 
@@ -189,6 +191,7 @@ class PaymentForm(FlaskForm):
         return ""
 
     def validate_amount(self, field: Any) -> None:
+        """Set `field.canonical` to the amount as a Decimal. Raises StopValidation with a sentence."""
         if not (field.data or "").strip():
             raise StopValidation(wording.missing(field.name))
         try:
@@ -212,7 +215,7 @@ class PaymentForm(FlaskForm):
         return valid
 
     def details(self) -> Details:
-        """The declared payment in canonical spelling; only after `validate`."""
+        """Return the declared payment in canonical spelling; only after `validate`."""
         return Details(
             bank=self.bank.canonical,
             reference=identifiers.reference(
@@ -233,13 +236,13 @@ class PaymentForm(FlaskForm):
         self.version.raw_data, self.version.data = None, version
 
     def own_submission_key(self) -> str:
-        """The key that the page carried, or a fresh one where it is not one of ours."""
+        """Return the key that the page carried, or a fresh one where it is not one of ours."""
         key = self.submission_key.data or ""
         return key if len(key) == 32 and key.isascii() and key.isalnum() else uuid.uuid4().hex
 
 
 def declared(transaction: Transaction) -> Mapping[str, Any]:
-    """A stored payment as the form shows it for correction."""
+    """Return a stored payment as the form shows it for correction."""
     details = details_of(transaction)
     shown = {name: getattr(details, name) for name in Details.__dataclass_fields__}
     if details.amount is not None:

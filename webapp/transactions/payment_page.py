@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from flask import url_for
 from flask.typing import ResponseReturnValue
@@ -21,6 +22,8 @@ from webapp.transactions.reason_form import ReasonForm
 from webapp.web.guard import actor
 from webapp.web.htmx import page_or_part
 
+Action = Literal["decide", "delete", "reopen"]
+
 
 def url_of(transaction: Transaction, action: str = "show") -> str:
     """Return the address of a payment, or of something that can be done with it."""
@@ -31,13 +34,14 @@ def show_page(
     transaction: Transaction,
     *,
     status: int = 200,
-    decision_form: ReasonForm | None = None,
-    delete_form: ReasonForm | None = None,
-    reopen_form: ReasonForm | None = None,
+    sent: Mapping[Action, ReasonForm] | None = None,
     result: CheckResult | None = None,
 ) -> ResponseReturnValue:
-    """Answer with the payment's page, or its live part for HTMX, with the forms as they were sent."""
-    who = actor()
+    """Answer with the payment's page, or its live part for HTMX.
+
+    `sent` are forms to show as they were sent, by what they do; `result` is how asking the bank just ended.
+    """
+    who, forms = actor(), sent or {}
     response = page_or_part(
         "transactions/show.html",
         "transactions/_live.html",
@@ -51,10 +55,10 @@ def show_page(
         polling=transaction.status is Status.IN_PROGRESS,
         bank_calls=_bank_calls(transaction, who),
         silence=None if result or transaction.is_final else _silence(transaction),
-        **_decision(transaction, who, decision_form),
+        **_decision(transaction, who, forms.get("decide")),
         **_record_actions(transaction, who),
-        delete_form=_bound(delete_form, transaction),
-        reopen_form=_bound(reopen_form, transaction),
+        delete_form=_bound(forms.get("delete"), transaction),
+        reopen_form=_bound(forms.get("reopen"), transaction),
     )
     response.status_code = status
     return response

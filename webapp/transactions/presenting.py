@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,58 +50,49 @@ class TimelineEntry:
 
 
 def comparison(transaction: Transaction) -> list[ComparedField]:
-    """What was declared beside what the bank shows, field by field, where it shows one movement."""
-    t = transaction
-    shown = _only_shown(t)
-    differing = {item["code"] for item in t.reasons}
-
-    def row(
-        name: str, declared: str, bank: str | None, code: ReasonCode | None = None
-    ) -> ComparedField:
-        state = _state(declared, bank, code is not None and code.value in differing)
-        if code is None and state == "same":
-            state = "empty"  # shown side by side, never compared
-        return ComparedField(str(wording.FIELDS[name]), declared, bank or formatting.NOTHING, state)
-
-    money_code = ReasonCode.AMOUNT_DIFFERS
-    if ReasonCode.CURRENCY_DIFFERS.value in differing:
-        money_code = ReasonCode.CURRENCY_DIFFERS
-    phone_shown = _text(
-        shown and shown.phone, lambda text: formatting.phone(identifiers.phone(text))
-    )
-    id_shown = _text(
-        shown and shown.national_id,
-        lambda text: formatting.national_id(identifiers.national_id(text)),
-    )
+    """Return what was declared beside what the bank shows, field by field, where it shows one movement."""
+    differing = {item["code"] for item in transaction.reasons}
     return [
-        row("amount", formatting.money(t.amount), _money_shown(shown), money_code),
-        row(
-            "reference",
-            t.reference,
-            shown.reference if shown else None,
-            ReasonCode.REFERENCE_DIFFERS,
-        ),
-        row(
-            "operation_date",
-            formatting.day(t.operation_date),
-            formatting.day(shown.day) if shown and shown.day else None,
-            ReasonCode.DATE_DIFFERS,
-        ),
-        row("payer_bank", wording.field_value("payer_bank", t.payer_bank), None),
-        row("full_name", t.customer_full_name, None),
-        row(
-            "national_id",
-            formatting.national_id(t.customer_national_id),
-            id_shown,
-            ReasonCode.NATIONAL_ID_DIFFERS,
-        ),
-        row("phone", formatting.phone(t.customer_phone), phone_shown, ReasonCode.PHONE_DIFFERS),
-        row("concept", t.concept or formatting.NOTHING, _text(shown and shown.concept, str)),
+        ComparedField(
+            label=str(wording.FIELDS[name]),
+            declared=declared,
+            shown=shown or formatting.NOTHING,
+            state=_state(declared, shown, codes, differing),
+        )
+        for name, declared, shown, codes in _side_by_side(transaction, _only_shown(transaction))
     ]
 
 
+def _side_by_side(
+    t: Transaction, shown: Movement | None
+) -> Iterator[tuple[str, str, str | None, tuple[ReasonCode, ...]]]:
+    """Yield each field as declared and as shown, with the reasons by which it differs (none: never compared)."""
+    money_codes = (ReasonCode.AMOUNT_DIFFERS, ReasonCode.CURRENCY_DIFFERS)
+    yield "amount", formatting.money(t.amount), _money_shown(shown), money_codes
+    reference = shown.reference if shown else None
+    yield "reference", t.reference, reference, (ReasonCode.REFERENCE_DIFFERS,)
+    day = formatting.day(shown.day) if shown and shown.day else None
+    yield "operation_date", formatting.day(t.operation_date), day, (ReasonCode.DATE_DIFFERS,)
+    yield "payer_bank", wording.field_value("payer_bank", t.payer_bank), None, ()
+    yield "full_name", t.customer_full_name, None, ()
+    national_id = _text(shown and shown.national_id, _national_id)
+    declared_id = formatting.national_id(t.customer_national_id)
+    yield "national_id", declared_id, national_id, (ReasonCode.NATIONAL_ID_DIFFERS,)
+    phone = _text(shown and shown.phone, _phone)
+    yield "phone", formatting.phone(t.customer_phone), phone, (ReasonCode.PHONE_DIFFERS,)
+    yield "concept", t.concept or formatting.NOTHING, _text(shown and shown.concept, str), ()
+
+
+def _national_id(text: str) -> str:
+    return formatting.national_id(identifiers.national_id(text))
+
+
+def _phone(text: str) -> str:
+    return formatting.phone(identifiers.phone(text))
+
+
 def _only_shown(transaction: Transaction) -> Movement | None:
-    """The movement that stands beside what was declared, where the bank shows just one."""
+    """Return the movement that stands beside what was declared, where the bank shows just one; else None."""
     shown = {kept["identity"]: kept for kept in transaction.shown_movements}
     kept = shown.get(transaction.shown_movement) if transaction.shown_movement else None
     return movements.from_json(kept) if kept else None
@@ -127,7 +118,7 @@ class ShownMovement:
 
 
 def shown_movements(transaction: Transaction) -> list[ShownMovement]:
-    """Every movement that the bank shows, where it shows more than one."""
+    """Return every movement that the bank shows, where it shows more than one; else nothing."""
     if len(transaction.shown_movements) < 2:
         return []
     claim = transaction.as_claim()
@@ -146,7 +137,7 @@ def shown_movements(transaction: Transaction) -> list[ShownMovement]:
 
 
 def choices(transaction: Transaction) -> list[tuple[str, str]]:
-    """The movements that a supervisor may choose from, where the bank shows several; "" is none of them."""
+    """Return the movements that a supervisor may choose from, as (identity, words); "" stands for none of them."""
     different = {one.identity: one for one in shown_movements(transaction)}
     if len(different) < 2:
         return []
@@ -160,16 +151,21 @@ def choices(transaction: Transaction) -> list[tuple[str, str]]:
     return [*told, ("", _("No se sabe cuál, o ninguno de estos"))]
 
 
-def _state(declared: str, bank: str | None, differs: bool) -> str:
+def _state(
+    declared: str, shown: str | None, codes: Collection[ReasonCode], differing: Collection[str]
+) -> str:
+    """Return how declared and shown stand to each other, as `ComparedField.state` names it."""
     if declared == formatting.NOTHING:
-        return "bank_only" if bank else "empty"
-    if not bank:
+        return "bank_only" if shown else "empty"
+    if not shown:
         return "declared_only"
-    return "differs" if differs else "same"
+    if not codes:
+        return "empty"
+    return "differs" if any(code.value in differing for code in codes) else "same"
 
 
 def _text(value: Any, show: Callable[[str], str]) -> str | None:
-    """A value of the bank's answer, prettily where it can be read and as it came where not."""
+    """Return a value of the bank's answer as pages show it, or as it came where it cannot be read."""
     if value is None or str(value).strip() == "":
         return None
     try:
@@ -179,12 +175,12 @@ def _text(value: Any, show: Callable[[str], str]) -> str | None:
 
 
 def reasons(transaction: Transaction) -> list[str]:
-    """Why the payment stands where it stands, in words."""
+    """Return in words why the payment stands where it stands."""
     return [wording.in_words(item) for item in transaction.reasons]
 
 
 def timeline(events: list[TransactionEvent]) -> list[TimelineEntry]:
-    """Everything that happened, oldest first."""
+    """Return everything that happened in words, oldest first."""
     return [_entry(event) for event in events]
 
 
@@ -201,7 +197,7 @@ def _entry(event: TransactionEvent) -> TimelineEntry:
     return TimelineEntry(
         title=_title(event),
         detail=detail,
-        who=who(event),
+        who=actor_name(event),
         at=event.created_at,
         changes=changes,
         icon=_icon(event),
@@ -209,12 +205,12 @@ def _entry(event: TransactionEvent) -> TimelineEntry:
 
 
 def changes(found: Iterable[Change]) -> list[str]:
-    """What became of each field since somebody read the payment, by whom and when, in words."""
+    """Say what became of each field since somebody read the payment, by whom and when."""
     return [
         _(
             "%(change)s (%(who)s, %(when)s)",
             change=_change(one.field, one.before, one.after),
-            who=who(one.event),
+            who=actor_name(one.event),
             when=formatting.moment(one.event.created_at),
         )
         for one in found
@@ -266,7 +262,7 @@ def _released(freed: Mapping[str, Any]) -> str:
 
 
 def releases(foreseen: list[Release]) -> list[str]:
-    """What approving a payment would free from earlier ones, or why this person may not, in words."""
+    """Say what approving a payment would free from earlier ones, or why this person may not free it."""
     return [
         one.why_not
         or _(
@@ -278,8 +274,8 @@ def releases(foreseen: list[Release]) -> list[str]:
     ]
 
 
-def who(event: TransactionEvent) -> str:
-    """The name of the person who did it, or what acted in place of one."""
+def actor_name(event: TransactionEvent) -> str:
+    """Return the name of the person who did it, or what acted in place of a person."""
     if event.actor is not None and event.key is not None:
         return _("%(who)s, con la llave «%(key)s»", who=event.actor.full_name, key=event.key.name)
     if event.actor is not None:

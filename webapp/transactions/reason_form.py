@@ -15,7 +15,7 @@ from webapp.transactions.versions import UNSEEN
 
 
 class ReasonForm(FlaskForm):
-    """A decision or a deletion, with its mandatory reason."""
+    """A decision, a deletion or a reopening, with its mandatory reason."""
 
     decision = HiddenField()
     reason = TextAreaField(

@@ -12,7 +12,7 @@ from webapp.transactions.models import Transaction
 
 
 def may_correct(actor: Actor, transaction: Transaction) -> bool:
-    """One's own entry, or any entry for those who supervise; never a final one."""
+    """Tell whether this person may correct the payment: their own, or any if they supervise; never a final one."""
     return not transaction.is_final and _may_touch(actor, transaction)
 
 
@@ -24,7 +24,7 @@ def _may_touch(actor: Actor, transaction: Transaction) -> bool:
 
 
 def require_may_correct(actor: Actor, transaction: Transaction) -> None:
-    """Raises Forbidden for somebody else's entry, Conflict for a final one."""
+    """Raise Forbidden for a payment that is not this person's to correct, Conflict for a final one."""
     if not _may_touch(actor, transaction):
         raise Forbidden(_("Solo quien registró este pago, o un supervisor, puede corregirlo."))
     if transaction.is_final:
@@ -44,7 +44,7 @@ def may_see_evidence(actor: Actor) -> bool:
 
 
 def why_not_decide(actor: Actor, transaction: Transaction) -> str | None:
-    """Why this person may not decide this payment, in words; None where they may."""
+    """Say why this person may not decide this payment; None where they may."""
     if not actor.may(Permission.TRANSACTION_REVIEW):
         return _("Solo un supervisor puede decidir este pago.")
     if actor.id == transaction.created_by:
@@ -65,7 +65,7 @@ def why_not_decide(actor: Actor, transaction: Transaction) -> str | None:
 
 
 def require_may_decide(actor: Actor, transaction: Transaction) -> None:
-    """Four eyes: never one's own entry. Raises Forbidden."""
+    """Hold a decision to four eyes: nobody decides what they logged, corrected or reopened. Raises Forbidden."""
     why_not = why_not_decide(actor, transaction)
     if why_not:
         raise Forbidden(why_not, code="own_transaction")
@@ -74,7 +74,7 @@ def require_may_decide(actor: Actor, transaction: Transaction) -> None:
 def why_not_release(
     actor: Actor, holder: Transaction, ended_by: Collection[uuid.UUID]
 ) -> str | None:
-    """Why this person may not free the movement of a payment that ended, in words; None where they may.
+    """Say why this person may not free the movement of a payment that ended; None where they may.
 
     `ended_by` are the ids of the people who count as having deleted or rejected the holder.
     """
@@ -94,7 +94,7 @@ def why_not_release(
 
 
 def require_may_release(actor: Actor, holder: Transaction, ended_by: Collection[uuid.UUID]) -> None:
-    """Freeing a movement takes a second person. Raises Forbidden."""
+    """Hold the freeing of a movement to a second person. Raises Forbidden."""
     why_not = why_not_release(actor, holder, ended_by)
     if why_not:
         raise Forbidden(why_not, code="release_needs_another")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
@@ -18,8 +19,7 @@ from webapp.kernel.errors import Conflict
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.metrics import TRANSACTION_COUNT
 from webapp.kernel.permissions import Actor, Permission
-from webapp.transactions import allocation, identifiers, queries, rules, settlement
-from webapp.transactions import declaration as declaring
+from webapp.transactions import allocation, declaration, identifiers, queries, rules, settlement
 from webapp.transactions.declaration import COLUMNS, NOT_ASKED, Details, details_of
 from webapp.transactions.lifecycle import DECIDABLE, Cause, Status, allows
 from webapp.transactions.models import Transaction
@@ -88,37 +88,43 @@ def log(
 ) -> Logged:
     """Record a payment and its first event, due to be asked about at once.
 
-    `bank_environment` (`qa`, `production`: the bank in force) marks it for good; in `receiving_account` (ours
-    in force, None where the bank needs none to find it) it is searched whatever account comes later.
-    The same form (or API request) sent again gives the payment that it made. Raises Forbidden,
-    ReferenceTaken, TransactionIdTaken.
+    `bank_environment` (`qa` or `production`) marks it for good; `receiving_account` is our account in force, in
+    which it is searched whatever account comes later, or None where the bank needs none to find it. The same form
+    (or API request) sent again gives the payment that it made. Raises Forbidden, ReferenceTaken, TransactionIdTaken.
     """
     actor.require(Permission.TRANSACTION_CREATE)
-    content = declaring.digest(details, transaction_id)
+    content = declaration.digest(details, transaction_id)
     for _attempt in range(3):
         made = queries.by_submission(actor.id, submission_key)
-        if (
-            made is not None
-            and made.deleted_at is None
-            and made.metadata_.get("submission") == content
-        ):
+        if made is not None and _is_made_by(made, content):
             return Logged(made, created=False)
         if made is not None:
             submission_key = uuid.uuid4().hex  # the same form with other content is another payment
         transaction = _new(actor, details, transaction_id, submission_key, content)
         transaction.bank_environment = bank_environment
         transaction.receiving_account = receiving_account
-        db.session.add(transaction)
-        begin(transaction, actor)
-        try:
-            db.session.commit()
-        except IntegrityError:
-            db.session.rollback()
-            _explain_collision(actor, transaction, transaction_id, submission_key)
-            continue
-        TRANSACTION_COUNT.labels(transaction.status.value, transaction.bank.value).inc()
-        return Logged(queries.by_id(transaction.id), created=True)
+        if _inserted(transaction, actor):
+            return Logged(queries.by_id(transaction.id), created=True)
+        _raise_for_conflict(actor, transaction, transaction_id, submission_key)
     raise Conflict(_("Otra persona guardó lo mismo en este momento. Inténtelo de nuevo."))
+
+
+def _is_made_by(made: Transaction, content: str) -> bool:
+    """Tell whether a form with this content made the payment, and nobody deleted it since."""
+    return made.deleted_at is None and made.metadata_.get("submission") == content
+
+
+def _inserted(transaction: Transaction, actor: Actor) -> bool:
+    """Store a new payment with its first event; False where the database refuses it."""
+    db.session.add(transaction)
+    begin(transaction, actor)
+    try:
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()
+        return False
+    TRANSACTION_COUNT.labels(transaction.status.value, transaction.bank.value).inc()
+    return True
 
 
 def _new(
@@ -150,10 +156,10 @@ def _declare(transaction: Transaction, details: Details) -> None:
     transaction.waiting_since = clock.now()
 
 
-def _explain_collision(
+def _raise_for_conflict(
     actor: Actor, refused: Transaction, transaction_id: str | None, submission_key: str
 ) -> None:
-    """Raise what the database refused, in words; return where it can no longer be seen."""
+    """Raise ReferenceTaken or TransactionIdTaken for what the database refused; return where it is gone by now."""
     if queries.by_submission(actor.id, submission_key) is not None:
         return  # the same form, sent twice at once
     holder = _holder_of(details_of(refused), refused.bank_environment)
@@ -177,10 +183,10 @@ def correct(
     details: Details,
     receiving_account: str | None = None,
 ) -> Transaction:
-    """Change what was declared; the bank is asked anew where it matters.
+    """Change what was declared; the bank is asked again where it is asked about the changed fields.
 
-    `receiving_account` is for a payment that needed none so far; one that was noted stays. Raises Forbidden, StaleVersion (with a `version` other than the row's), Conflict for a final
-    payment, ReferenceTaken.
+    `receiving_account` is for a payment that needed none so far; one that was noted stays. Raises Forbidden,
+    StaleVersion (with a `version` other than the row's), Conflict for a final payment, ReferenceTaken.
     """
     transaction = queries.locked(row_id)
     rules.require_may_correct(actor, transaction)
@@ -192,22 +198,13 @@ def correct(
             "usted escribió, y guarde de nuevo si hace falta."
         ),
     )
-    changes = declaring.changes(details_of(transaction), details)
+    changes = declaration.changes(details_of(transaction), details)
     if not changes:
         db.session.rollback()
         return queries.by_id(row_id)
     bank_environment = transaction.bank_environment
-    ask_again = bool(changes.keys() - NOT_ASKED)
-    _declare_again(transaction, details, ask_again=ask_again)
     transaction.receiving_account = transaction.receiving_account or receiving_account
-    transaction.remember_editor(actor.id)
-    transaction.remember_key_makers(actor.key_makers)
-    transaction.updated_by = actor.id
-    if ask_again and allows(Cause.CORRECTION, transaction.status, Status.IN_PROGRESS):
-        move(transaction, Status.IN_PROGRESS, Cause.CORRECTION, actor, None, changes=changes)
-    else:
-        raise_version(transaction)
-        event(transaction, transaction.status, actor, None, changes=changes)
+    _declare_again(transaction, actor, details, changes)
     try:
         db.session.commit()
     except IntegrityError:
@@ -217,12 +214,29 @@ def correct(
     return queries.by_id(row_id)
 
 
-def _declare_again(transaction: Transaction, details: Details, *, ask_again: bool) -> None:
+def _declare_again(
+    transaction: Transaction, actor: Actor, details: Details, changes: dict[str, Any]
+) -> None:
+    """Write the corrected declaration and its event; the bank is asked again where it is asked about the changes."""
+    ask_again = bool(changes.keys() - NOT_ASKED)
     waiting_since = transaction.waiting_since
     _declare(transaction, details)
-    if not ask_again:
+    transaction.remember_editor(actor.id)
+    transaction.remember_key_makers(actor.key_makers)
+    transaction.updated_by = actor.id
+    if ask_again:
+        _forget_answer(transaction)
+    else:
         transaction.waiting_since = waiting_since
-        return
+    if ask_again and allows(Cause.CORRECTION, transaction.status, Status.IN_PROGRESS):
+        move(transaction, Status.IN_PROGRESS, Cause.CORRECTION, actor, None, changes=changes)
+    else:
+        raise_version(transaction)
+        event(transaction, transaction.status, actor, None, changes=changes)
+
+
+def _forget_answer(transaction: Transaction) -> None:
+    """Take away what the bank showed for the earlier declaration, and make the payment due at once."""
     transaction.reasons, transaction.shown_movements = [], []
     transaction.shown_movement = transaction.bank_reference = transaction.bank_amount = None
     transaction.banesco_payload = None
@@ -259,26 +273,17 @@ def decide(
     version: int | None = None,
     movement: str | None = None,
 ) -> Transaction:
-    """A supervisor approves or rejects, for a reason.
+    """Approve or reject a payment that waits for a decision, for a reason.
 
     `movement` says by its identity which of several shown movements it is; without it, it is the one
-    that the bank shows. Raises Forbidden (permission, or one's own entry), Invalid without a reason,
+    that the bank shows. Raises Forbidden (permission, or four eyes), Invalid without a reason,
     StaleVersion (with a `version` other than the row's), Conflict where it is decided already,
     MovementNotShown, and MovementUsed or Forbidden where its movement paid another payment (see `settlement`).
     """
     actor.require(Permission.TRANSACTION_REVIEW)
     reason = required_reason(reason)
     transaction = queries.locked(row_id)
-    if transaction.status not in DECIDABLE:
-        raise Conflict(_not_decidable(transaction), code="not_decidable")
-    rules.require_may_decide(actor, transaction)
-    require_version(
-        transaction,
-        version,
-        sentence=_(
-            "Este pago cambió mientras usted lo revisaba. Mire cómo quedó y decida de nuevo."
-        ),
-    )
+    _require_decidable(transaction, actor, version)
     about = {}
     if verdict is Verdict.APPROVE:
         about = settlement.settle(transaction, chosen=movement, actor=actor, reason=reason)
@@ -290,6 +295,20 @@ def decide(
         db.session.rollback()
         raise MovementUsed(None) from None
     return queries.by_id(row_id)
+
+
+def _require_decidable(transaction: Transaction, actor: Actor, version: int | None) -> None:
+    """Refuse a decision on what waits for none, on one's own payment, or on what changed since it was read."""
+    if transaction.status not in DECIDABLE:
+        raise Conflict(_not_decidable(transaction), code="not_decidable")
+    rules.require_may_decide(actor, transaction)
+    require_version(
+        transaction,
+        version,
+        sentence=_(
+            "Este pago cambió mientras usted lo revisaba. Mire cómo quedó y decida de nuevo."
+        ),
+    )
 
 
 def _not_decidable(transaction: Transaction) -> str:

@@ -1,4 +1,4 @@
-"""What an approved payment is paid by, and how a movement that paid another payment is freed for it (DESIGN 3).
+"""Settle an approved payment with a movement of the bank, and free that from an earlier payment (DESIGN 3).
 
 Freeing takes a second person: who ended the earlier payment, or logged or corrected it, does not approve the
 later one. It happens nowhere else, and leaves an event on both payments.
@@ -51,10 +51,10 @@ def settle(
 ) -> dict[str, Any]:
     """Let the movement that the bank shows pay a payment that this person approves.
 
-    `chosen` is the identity of one of several. A reopened payment keeps the movement that paid it, unless the bank shows another one now. Returns what
-    the decision's event says of it: `movement`, and `released_from`, the payments (transaction_ids) that it
-    paid before. Raises MovementNotShown, MovementUsed where it pays another payment that did not end, Forbidden where this
-    person may not free it.
+    `chosen` is the identity of one of several. A reopened payment keeps the movement that paid it, unless the bank
+    shows another one now. Returns what the decision's event says of it: `movement`, and `released_from`, the
+    payments (transaction_ids) that it paid before. Raises MovementNotShown, MovementUsed where it pays another
+    payment that did not end, Forbidden where this person may not free it.
     """
     if chosen is not None and not allocation.choose(transaction, chosen):
         raise MovementNotShown()

@@ -1,4 +1,4 @@
-"""The one writer of a payment's status, which leaves an event of every change (DESIGN 3).
+"""Write a payment's status, and an event of every change: no other module does (DESIGN 3).
 
 `service` and `bank_answers` say what should change; only this module writes it. Status and event belong to the
 caller's unit of work: the caller locks the row before, and commits it with its event after.
@@ -87,7 +87,7 @@ def event(
 
 
 def required_reason(reason: str) -> str:
-    """The reason, trimmed. Raises Invalid where it is empty, too long or cannot be stored."""
+    """Return the reason, trimmed. Raises Invalid where it is empty, longer than MAX_REASON, or cannot be stored."""
     text = " ".join(reason.split())
     if not text or not is_storable(text):
         raise Invalid(errors={"reason": [_("Escriba el motivo: quedará en el historial.")]})

@@ -1,4 +1,4 @@
-"""Pages of payments: the list, one payment, the forms, and the question to the bank."""
+"""Pages of payments: the list, one payment, its forms, and asking the bank."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PAGE_SIZE = 25
 @bp.get("", endpoint="list", strict_slashes=False)
 @requires(Permission.TRANSACTION_READ)
 def index() -> ResponseReturnValue:
-    """The list, narrowed by what stands in the address."""
+    """Show the list, narrowed by what stands in the address."""
     filters = FilterForm(request.args)
     page = _page(filters)
     response = page_or_part(
@@ -149,7 +149,7 @@ def _form_page(
 @bp.get("/<transaction_id>")
 @requires(Permission.TRANSACTION_READ)
 def show(transaction_id: str) -> ResponseReturnValue:
-    """One payment: declared, shown, why, and what happened."""
+    """Show one payment: what was declared, what the bank shows, why, and what happened."""
     return show_page(queries.find(transaction_id))
 
 
@@ -221,7 +221,7 @@ def delete(transaction_id: str) -> ResponseReturnValue:
         )
     except (Invalid, Conflict) as refusal:
         form.refuse(refusal)
-        return show_page(_reread(row_id), status=refusal.status, delete_form=form)
+        return show_page(_reread(row_id), status=refusal.status, sent={"delete": form})
     flash(_("Pago eliminado. Su historial se conserva."), "success")
     return redirect(url_for("transactions.list"), code=303)
 
@@ -242,7 +242,7 @@ def reopen(transaction_id: str) -> ResponseReturnValue:
         (*_others, sentence) = form.refuse(refusal)
         if isinstance(refusal, Conflict):
             flash(sentence, "error")  # the form is not shown where there is nothing to reopen
-        return show_page(_reread(row_id), status=refusal.status, reopen_form=form)
+        return show_page(_reread(row_id), status=refusal.status, sent={"reopen": form})
     flash(_("Pago reabierto. Ahora debe decidirlo otra persona."), "success")
     return redirect(url_of(reopened), code=303)
 

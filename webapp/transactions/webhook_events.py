@@ -1,4 +1,4 @@
-"""What other programs are told of a payment's events: ids, status and amount, never who paid."""
+"""What webhooks tell other programs of a payment's events: ids, status and amount, never who paid."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OF_STATUS: Mapping[Status, EventType] = {
 
 
 def announce(transaction: Transaction, old_status: Status | None) -> None:
-    """Stage what the event means to others, inside the caller's unit of work; logging means nothing yet."""
+    """Stage the webhook event that an event means, inside the caller's unit of work; logging alone means none."""
     if old_status is None:
         return
     moved = transaction.status is not old_status

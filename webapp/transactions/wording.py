@@ -104,7 +104,7 @@ _AMOUNTS = {
 
 
 def misspelling(problem: Problem, digits: tuple[int, int] = (9, 9)) -> str:
-    """What is wrong with a field and how it should look."""
+    """Say what is wrong with a field and how it should look; `digits` (least, most) is for references."""
     if problem is Problem.REFERENCE:
         least, most = digits
         if least == most:
@@ -134,7 +134,7 @@ _EXAMPLES = {
 
 
 def missing(field: str) -> str:
-    """That a field is empty, and how it should look."""
+    """Say that a field is empty, and how it should look."""
     example = _EXAMPLES.get(field)
     if example is None:
         return str(_MISSPELLINGS[Problem.MISSING])
@@ -142,7 +142,7 @@ def missing(field: str) -> str:
 
 
 def incomplete(fields: Iterable[str]) -> str:
-    """That the bank cannot be asked before these fields are filled in."""
+    """Say that the bank cannot be asked before these fields are filled in."""
     names = ", ".join(str(FIELDS[name]).lower() for name in fields)
     return _(
         "Para consultarlo falta: %(fields)s. Corrija el pago y se consulta solo.", fields=names
@@ -150,7 +150,7 @@ def incomplete(fields: Iterable[str]) -> str:
 
 
 def amount_problem(problem: AmountProblem) -> str:
-    """What is wrong with an amount and how it should look."""
+    """Say what is wrong with an amount and how it should look."""
     return str(_AMOUNTS[problem])
 
 
@@ -179,44 +179,45 @@ _DIFFERENCES = {
 }
 
 
+_SENTENCES = {
+    **_DIFFERENCES,
+    ReasonCode.NOT_FOUND: _l("Todavía no aparece en el banco."),
+    ReasonCode.PENDING_AT_BANK: _l("El banco lo tiene en trámite («%(word)s»)."),
+    ReasonCode.MATCHED: _l("El banco muestra el dinero y todo lo que se puede comparar coincide."),
+    ReasonCode.REFUSED_BY_BANK: _l("El banco lo da por rechazado o reversado («%(word)s»)."),
+    ReasonCode.UNRECOGNISED_WORD: _l("El banco respondió algo que no conocemos: «%(word)s»."),
+    ReasonCode.SEVERAL_MOVEMENTS: _l("El banco muestra %(count)s movimientos posibles."),
+    ReasonCode.MOVEMENT_ALREADY_USED: _l(
+        "Ese movimiento del banco ya paga otro registro: %(holder)s."
+    ),
+    ReasonCode.NO_LONGER_SHOWN: _l("En la última consulta el banco ya no lo mostró."),
+}
+
+
 def in_words(reason: Reason) -> str:
-    """One reason as a sentence."""
+    """Return a reason as a sentence."""
     code = ReasonCode(reason["code"])
+    if code not in _SENTENCES:
+        return _waited_too_long(code, reason)
+    values = {**reason, "holder": reason.get("transaction_id")}
     if code in _DIFFERENCES:
-        return str(_DIFFERENCES[code]) % {
-            "declared": _shown(code, reason["declared"]),
-            "bank": _shown(code, reason["bank"]),
-        }
-    if code is ReasonCode.NOT_FOUND:
-        return _("Todavía no aparece en el banco.")
-    if code is ReasonCode.PENDING_AT_BANK:
-        return _("El banco lo tiene en trámite («%(word)s»).", word=reason["word"])
-    if code is ReasonCode.MATCHED:
-        return _("El banco muestra el dinero y todo lo que se puede comparar coincide.")
-    if code is ReasonCode.REFUSED_BY_BANK:
-        return _("El banco lo da por rechazado o reversado («%(word)s»).", word=reason["word"])
-    if code is ReasonCode.UNRECOGNISED_WORD:
-        return _("El banco respondió algo que no conocemos: «%(word)s».", word=reason["word"])
-    if code is ReasonCode.SEVERAL_MOVEMENTS:
-        return _("El banco muestra %(count)s movimientos posibles.", count=reason["count"])
-    if code is ReasonCode.MOVEMENT_ALREADY_USED:
-        return _(
-            "Ese movimiento del banco ya paga otro registro: %(holder)s.",
-            holder=reason["transaction_id"],
-        )
-    if code is ReasonCode.NO_LONGER_SHOWN:
-        return _("En la última consulta el banco ya no lo mostró.")
+        values |= {side: _shown(code, reason[side]) for side in ("declared", "bank")}
+    return str(_SENTENCES[code]) % values
+
+
+def _waited_too_long(code: ReasonCode, reason: Reason) -> str:
+    hours = int(reason["hours"])
     if code is ReasonCode.STILL_PENDING:
         return ngettext(
             "El banco lo tiene en trámite («%(word)s») desde hace más de %(num)s hora.",
             "El banco lo tiene en trámite («%(word)s») desde hace más de %(num)s horas.",
-            int(reason["hours"]),
+            hours,
             word=reason["word"],
         )
     return ngettext(
         "No apareció en el banco durante %(num)s hora.",
         "No apareció en el banco durante %(num)s horas.",
-        int(reason["hours"]),
+        hours,
     )
 
 
@@ -238,7 +239,7 @@ def _shown(code: ReasonCode, value: str) -> str:
 
 
 def field_value(name: str, value: Any) -> str:
-    """A declared field as the timeline shows it; what is stored as JSON included."""
+    """Return a declared field, or `status`, as the timeline shows it; the value may be as JSON stores it."""
     if value in (None, ""):
         return formatting.NOTHING
     match name:

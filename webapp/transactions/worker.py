@@ -47,13 +47,13 @@ class Worker:
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; what is under way gets a few seconds to finish.
 
-        A question left unanswered then is asked again by whoever finds its claim run out.
+        A question left unanswered then is asked again by the process that finds its lease run out.
         """
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: self.stopping.set())
         self._serve_metrics()
         # One sends only to endpoints that answer, so that those which hang never hold up the others.
-        tasks = [self._ask_one] * THREADS + [self._send_one, self._send_one_to_the_sound]
+        tasks = [self._ask_one] * THREADS + [self._send_one, self._send_one_to_healthy]
         threads = [threading.Thread(target=self._work, args=[task], daemon=True) for task in tasks]
         log.info("worker_started", threads=len(threads))
         for thread in threads:
@@ -69,7 +69,7 @@ class Worker:
         log.info("worker_stopped")
 
     def _serve_metrics(self) -> None:
-        """/metrics of this process, where PROMETHEUS_PORT asks for it."""
+        """Serve /metrics of this process, where PROMETHEUS_PORT asks for it."""
         settings: Settings = self.app.config["SETTINGS"]
         if settings.prometheus_port:
             host = os.environ.get("HOST", "127.0.0.1")
@@ -109,7 +109,7 @@ class Worker:
         with self.app.app_context():
             return delivery.deliver_due(sender=self.sender)
 
-    def _send_one_to_the_sound(self) -> bool:
+    def _send_one_to_healthy(self) -> bool:
         with self.app.app_context():
             return delivery.deliver_due(sender=self.sender, healthy_only=True)
 
