@@ -19,7 +19,7 @@ bp = Blueprint("reports", __name__)
 @bp.get("/")
 @requires(Permission.TRANSACTION_READ)
 def home() -> ResponseReturnValue:
-    """Today's figures, each leading to its list."""
+    """Show today's figures, each leading to its list."""
     day = clock.today()
     reviewer = actor().may(Permission.TRANSACTION_REVIEW)
     links = {

@@ -27,7 +27,7 @@ bp = Blueprint("reviews", __name__)
 
 @dataclass(frozen=True)
 class QueueItem:
-    """One payment that waits for a decision, as the person who looks may decide it."""
+    """One payment that waits for a decision, and whether the person who looks may decide it."""
 
     transaction: Transaction
     reasons: list[str]
@@ -42,7 +42,7 @@ class QueueItem:
 @bp.get("/reviews")
 @requires(Permission.TRANSACTION_REVIEW)
 def queue() -> ResponseReturnValue:
-    """What waits, the longest waiting first."""
+    """Show what waits for a decision, the longest waiting first."""
     return _queue_page()
 
 
@@ -75,7 +75,7 @@ def _item(transaction: Transaction, since: datetime) -> QueueItem:
 @bp.post("/transactions/<transaction_id>/review")
 @requires(Permission.TRANSACTION_REVIEW)
 def decide(transaction_id: str) -> ResponseReturnValue:
-    """Approve or reject, with a reason; whoever comes second is told who decided."""
+    """Approve or reject, with a reason; a second person is told who decided."""
     transaction = queries.find(transaction_id)
     form = ReasonForm()
     in_queue = request.args.get("back") == "queue"
@@ -114,7 +114,7 @@ def _outcome(decided: Transaction) -> str:
 def _refused(
     row_id: uuid.UUID, form: ReasonForm, refusal: DomainError, *, in_queue: bool
 ) -> ResponseReturnValue:
-    """The same page again, with what was typed and why nothing was decided."""
+    """Answer with the same page again, with what was typed and why nothing was decided."""
     sentences = form.refuse(refusal)
     transaction = queries.by_id(row_id)
     if not isinstance(refusal, Invalid):
@@ -122,4 +122,4 @@ def _refused(
     if in_queue:
         failure: dict[str, object] = {"errors": sentences, "reason": form.reason.data or ""}
         return _queue_page(status=refusal.status, failed={transaction.transaction_id: failure})
-    return show_page(transaction, status=refusal.status, decision_form=form)
+    return show_page(transaction, status=refusal.status, sent={"decide": form})

@@ -1,4 +1,4 @@
-"""What integrators are answered about payments (ERD 5.2, DESIGN 6): pydantic models that document, too."""
+"""What integrators are answered about payments (ERD 5.2, DESIGN 6): pydantic models, which document as well."""
 
 from __future__ import annotations
 
@@ -209,6 +209,7 @@ class TransactionList(BaseModel):
 
     @classmethod
     def of(cls, page: Page, *, next_cursor: str | None, evidence: bool) -> TransactionList:
+        """Describe one page."""
         return cls(
             next_cursor=next_cursor,
             items=[TransactionOut.of(item, evidence=evidence) for item in page.items],
@@ -232,6 +233,7 @@ class TransactionStretch(BaseModel):
     def of(
         cls, rows: Sequence[Transaction], *, size: int, next_cursor: str | None, evidence: bool
     ) -> TransactionStretch:
+        """Describe the rows after a cursor."""
         items = [TransactionOut.of(row, evidence=evidence) for row in rows]
         return cls(items=items, size=size, next_cursor=next_cursor)
 
@@ -251,6 +253,7 @@ class StatusOut(BaseModel):
 
     @classmethod
     def of(cls, transaction: Transaction, *, synced: bool, next_at: datetime | None) -> StatusOut:
+        """Describe where a payment stands; `next_at` is for one that is not due by itself."""
         return cls(
             id=str(transaction.id),
             transaction_id=transaction.transaction_id,
@@ -282,6 +285,7 @@ class EventOut(BaseModel):
 
     @classmethod
     def of(cls, event: TransactionEvent) -> EventOut:
+        """Describe an event."""
         return cls(
             id=str(event.id),
             transaction_id=str(event.transaction_id),

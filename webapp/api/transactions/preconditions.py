@@ -19,7 +19,7 @@ IN_CUSTOMER = ("full_name", "phone", "national_id", "concept")
 
 @contextmanager
 def expected_version(transaction: Transaction) -> Iterator[int | None]:
-    """Give the version that must still stand because If-Match names it; None where any may stand.
+    """Yield the version that must still stand because If-Match names it; None where any may stand.
 
     Raises VersionMismatch, also where the work inside finds another version once it has locked the row.
     """
@@ -46,6 +46,6 @@ def _as_json(change: Change) -> dict[str, Any]:
         "field": f"customer.{name}" if name in IN_CUSTOMER else name,
         "before": change.before,
         "after": change.after,
-        "changed_by": presenting.who(change.event),
+        "changed_by": presenting.actor_name(change.event),
         "changed_at": change.event.created_at.isoformat(),
     }

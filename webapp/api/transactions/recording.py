@@ -1,4 +1,4 @@
-"""What POST and PATCH do with a payment, alike for one and for each of a batch."""
+"""Log and correct payments for POST and PATCH, alike for one and for each of a batch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NEVER_EMPTY = ("bank", "reference", "transaction_type", "full_name", "phone", "n
 
 @dataclass(frozen=True)
 class Recorded:
-    """The payment, the status that tells how it came to stand, and whether to ask the bank now."""
+    """The payment, the HTTP status that tells what was done with it, and whether to ask the bank now."""
 
     transaction: Transaction
     status: int
@@ -64,7 +64,7 @@ def record(
 
 
 def _again(existing: Transaction, details: Details, *, conditional: bool) -> Recorded:
-    """The same id again: the stored row for the same content, a correction for other content."""
+    """Return the stored row where the same id comes with the same content; correct it where the content differs."""
     if existing.deleted_at is not None:
         raise service.TransactionIdTaken()
     if details_of(existing) == details:
@@ -87,7 +87,7 @@ def correct(transaction: Transaction, details: Details, *, conditional: bool = T
 
 
 def changed(transaction: Transaction, given: schemas.ChangeTransaction) -> Details:
-    """The stored details with the parts that were sent. Raises Invalid."""
+    """Return the stored details with the parts that were sent. Raises Invalid."""
     changes = {name: getattr(given, name) for name in given.model_fields_set - {"customer"}}
     customer = given.customer
     changes |= {name: getattr(customer, name) for name in customer.model_fields_set}

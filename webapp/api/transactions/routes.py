@@ -26,7 +26,7 @@ ASKED_FOR = frozenset({Status.IN_PROGRESS, Status.UNKNOWN})
 
 
 def _one(transaction: Transaction, status: int = 200) -> Response:
-    """A payment with its ETag: the version, and a digest of all that is told of it."""
+    """Answer with a payment and its ETag: the version, and a digest of the whole answer."""
     model = outputs.TransactionOut.of(transaction, evidence=rules.may_see_evidence(actor()))
     told = model.model_dump_json(exclude={"updated_at"})  # it moves when the bank is merely asked
     response = json_response(model, status)
