@@ -1,4 +1,4 @@
-"""The supervisor's queue: never one's own entry, always a reason, and whoever comes second is told."""
+"""The supervisor's queue: never one's own entry, always a reason, and a second person is told who decided."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ QUEUE = "/reviews"
 
 @pytest.fixture(autouse=True)
 def quiet(bank: FakeGateway) -> Iterator[None]:
-    """The bank has been asked all there was to ask before the next test begins."""
+    """Wait after each test until the bank has been asked everything."""
     yield
     settle()
 
 
 def doubtful(app: Flask, bank: FakeGateway, person: Person, **changes: Any) -> Transaction:
-    """A payment for which the bank shows another amount."""
+    """Return a payment for which the bank shows another amount."""
     payment = payments.logged(person, **changes)
     bank.will_answer(answer(movement(payment, amount=Decimal("1000.00"))))
     checking.check(payment.id, bank=app.extensions["bank"])
@@ -134,7 +134,7 @@ def test_without_a_usable_reason_nothing_is_decided(
 
 
 @pytest.mark.parametrize("decision", ["", "maybe", "APPROVE", "\x00", "approve,reject"])
-def test_a_decision_that_is_none_decides_nothing(
+def test_an_unknown_decision_decides_nothing(
     app: Flask, cast: Cast, bank: FakeGateway, supervisor: Browser, decision: str
 ):
     payment = doubtful(app, bank, cast.cashier)
@@ -170,7 +170,7 @@ def test_four_eyes_bind_the_administrator_too(
     assert decide(admin, payment, "approve").status == 403
 
 
-def test_whoever_corrected_it_last_does_not_decide_it(
+def test_the_person_who_corrected_it_last_does_not_decide_it(
     app: Flask, cast: Cast, bank: FakeGateway, supervisor: Browser
 ):
     payment = doubtful(app, bank, cast.cashier)
@@ -198,7 +198,7 @@ def test_the_second_supervisor_is_told_who_decided(
     assert payments.reread(payment).status is Status.CANCELED
 
 
-def test_of_two_who_decide_at_once_one_decides(
+def test_of_two_decisions_at_once_one_counts(
     app: Flask, cast: Cast, bank: FakeGateway, supervisor: Browser
 ):
     payment = doubtful(app, bank, cast.cashier)

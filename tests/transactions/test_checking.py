@@ -44,27 +44,27 @@ LEASE = timedelta(seconds=60)
 
 @pytest.fixture
 def connection(app: Flask, bank: FakeGateway) -> BankConnection:
-    """The connection in force, with the bank whose answers the test chooses."""
+    """Return the connection in force, with the bank whose answers the test chooses."""
     inside: BankConnection = app.extensions["bank"]
     return inside
 
 
 def reads_of_the_row(statements: list[str]) -> int:
-    """How many of these statements read a payment by its id."""
+    """Count the statements that read a payment by its id."""
     return sum(
         "FROM transactions" in one and "WHERE transactions.id = " in one for one in statements
     )
 
 
 class Asking:
-    """The fake bank, with a look at what happened before it is asked."""
+    """The fake bank, asked through a function of the test."""
 
     def __init__(self, bank: FakeGateway, ask: Callable[..., BankAnswer]) -> None:
         self.requirements, self.subject, self.ask = bank.requirements, bank.subject, ask
 
 
 def as_it_was(transaction: Transaction) -> dict[str, object]:
-    """Everything that an answer could change."""
+    """Return everything of a payment that an answer could change."""
     row = payments.reread(transaction)
     skip = {"next_check_at", "checking_until", "updated_at", "name_words"}
     return {
@@ -74,7 +74,7 @@ def as_it_was(transaction: Transaction) -> dict[str, object]:
     }
 
 
-def test_an_answer_is_recorded_and_the_claim_given_back(cast: Cast, bank, connection):
+def test_an_answer_is_recorded_and_the_lease_ended(cast: Cast, bank, connection):
     payment = payments.logged(cast.cashier)
     bank.will_answer(answer(movement(payment)))
     assert checking.check(payment.id, bank=connection).outcome is CheckOutcome.ANSWERED
@@ -201,9 +201,7 @@ def test_of_eight_who_ask_at_once_one_asks(app: Flask, cast: Cast):
     assert sum(isinstance(result, checking.Lease) for result in results) == 1
 
 
-def test_the_claim_of_a_process_that_died_is_taken_again_after_the_lease(
-    cast: Cast, bank, connection
-):
+def test_after_the_lease_of_a_process_that_died_another_may_ask(cast: Cast, bank, connection):
     payment = payments.logged(cast.cashier)
     checking.take_due_lease(lasting=LEASE, bank_environment="qa")
     assert checking.take_due_lease(lasting=LEASE, bank_environment="qa") is None
@@ -279,7 +277,7 @@ def test_while_the_bank_is_down_only_a_probe_goes_out(cast: Cast, bank, connecti
     assert availability.current("qa").up
 
 
-def test_a_mistake_of_ours_gives_the_claim_back_and_is_not_hidden(cast: Cast, bank, connection):
+def test_an_error_of_ours_ends_the_lease_and_is_not_hidden(cast: Cast, bank, connection):
     payment = payments.logged(cast.cashier)
     bank.will_answer(RuntimeError("a mistake"))
     with pytest.raises(RuntimeError):

@@ -41,7 +41,7 @@ def sandbox() -> Iterator[SandboxServer]:
 def connection(
     app: Flask, settings: Settings, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> BankConnection:
-    """The application, asking the sandbox in the bank's own dialect."""
+    """Let the application ask the sandbox in the bank's own dialect."""
     connected = connected_to(sandbox, settings)
     monkeypatch.setitem(app.extensions, "bank", connected)
     return connected
@@ -61,7 +61,7 @@ def connected_to(sandbox: SandboxServer, settings: Settings, **changes: Any) -> 
 
 
 def mobile(tail: str = "100124", **changes: Any) -> dict[str, Any]:
-    """The form of a pago móvil that the sandbox verifies: three digits choose, three are the amount."""
+    """Return the form of a pago móvil that the sandbox verifies: three digits choose, three are the amount."""
     return payments.form(
         **{
             "reference": tail,
@@ -84,7 +84,7 @@ def log(browser: Browser, form: dict[str, Any]) -> Transaction:
 
 
 def declared(cast: Cast, connection: BankConnection, **changes: Any) -> Transaction:
-    """A stored payment after the bank was asked about it."""
+    """Log a payment, ask the bank about it, and return it."""
     payment = payments.logged(
         cast.cashier,
         **{
@@ -313,7 +313,7 @@ NEW_ACCOUNT = "01340000000000009999"
 
 
 def transfer(**changes: Any) -> dict[str, Any]:
-    """The form of a transfer within Banesco that the sandbox shows only from its store."""
+    """Return the form of a transfer within Banesco that the sandbox shows only from its store."""
     usual = {"bank": "BANESCO", "payer_bank": "", "reference": "000600321000", "amount": "5,00"}
     return payments.form(**{**usual, **changes})
 
@@ -336,7 +336,7 @@ def test_a_payment_is_searched_in_the_account_that_was_in_force_when_it_was_logg
     assert payments.reread(payment).status is Status.COMPLETED
 
 
-def test_one_of_before_accounts_were_noted_is_searched_in_the_account_in_force(
+def test_a_payment_logged_before_accounts_were_noted_is_searched_in_the_account_in_force(
     settings: Settings, cast: Cast, connection, sandbox
 ):
     sandbox.bank.movements.add(paid_into(NEW_ACCOUNT))

@@ -29,7 +29,7 @@ TRIAL_BANK = "Ambiente de pruebas: nada de esto es dinero real."
 
 @pytest.fixture
 def production(app: Flask, bank: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> BankConnection:
-    """The same fake bank, as the real one."""
+    """Let the fake bank be the real one."""
     connection: BankConnection = app.extensions["bank"]
     real = replace(connection, policy=replace(connection.policy, environment="production"))
     monkeypatch.setitem(app.extensions, "bank", real)
@@ -38,7 +38,7 @@ def production(app: Flask, bank: FakeGateway, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def connection_to_qa(app: Flask, bank: FakeGateway) -> BankConnection:
-    """The same fake bank, as its test environment."""
+    """Return a connection to the fake bank as its test environment."""
     inside: BankConnection = app.extensions["bank"]
     return replace(inside, policy=replace(inside.policy, environment="qa"))
 

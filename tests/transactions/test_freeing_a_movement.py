@@ -38,7 +38,7 @@ SPELLINGS = (WHOLE, WHOLE.lstrip("0"), WHOLE[-6:])
 
 
 def confirmed(reference: str, amount: str = "124.00") -> Movement:
-    """One movement as the dialect `confirmation` reads it."""
+    """Return a movement as the dialect `confirmation` reads it."""
     return Movement(
         identity=f"banesco:{reference.lstrip('0')}:{DAY}:{amount}",
         state=MovementState.SETTLED,
@@ -51,7 +51,7 @@ def confirmed(reference: str, amount: str = "124.00") -> Movement:
 
 
 def stated(reference: str, amount: str = "124.00") -> Movement:
-    """One movement as the dialect `status` reads it."""
+    """Return a movement as the dialect `status` reads it."""
     return Movement(
         identity=f"banesco:{reference.lstrip('0')}:TRANSACTION",
         state=MovementState.SETTLED,
@@ -92,7 +92,7 @@ def reopen(person: Person, payment: Transaction) -> Transaction:
 
 
 def row(payment: Transaction) -> Transaction:
-    """The row as it stands now, deleted or not."""
+    """Return the row as it stands now, deleted or not."""
     db.session.rollback()
     (found,) = queries.named([payment.transaction_id])
     db.session.refresh(found)
@@ -109,7 +109,7 @@ def codes(payment: Transaction) -> list[str]:
 
 
 def paid(cast: Cast, shown: Movement, **changes: Any) -> Transaction:
-    """A payment of the cashier that the bank verified."""
+    """Return a payment of the cashier that the bank verified."""
     payment = bank_says(declared(cast.cashier, **changes), shown)
     assert payment.status is Status.COMPLETED
     return payment
@@ -187,7 +187,7 @@ def test_approving_without_naming_a_movement_is_no_way_around(cast: Cast):
     assert row(first).matched_movement == confirmed(WHOLE).identity
 
 
-def test_who_deleted_what_was_approved_unseen_does_not_approve_its_heir(cast: Cast):
+def test_who_deleted_a_payment_approved_without_a_movement_does_not_approve_its_heir(cast: Cast):
     first = bank_says(
         declared(cast.cashier, amount="125.00"), confirmed(WHOLE), confirmed("1" + WHOLE)
     )
@@ -258,7 +258,7 @@ class TestReopened:
         assert row(first).matched_movement is None
         assert [one["to"] for one in releases(first)] == [heir.transaction_id]
 
-    def test_the_bank_alone_never_closes_it_again(self, cast: Cast):
+    def test_an_answer_of_the_bank_alone_does_not_decide_it_again(self, cast: Cast):
         first = paid(cast, confirmed(WHOLE))
         reopen(cast.admin, first)
         correction = payments.details(reference="999888777", amount=Decimal("50.00"))
@@ -323,7 +323,9 @@ class TestAtOnce:
             ]
             assert len(releases(first)) == 1
 
-    def test_a_holder_that_is_reopened_at_once_is_not_robbed_unseen(self, app: Flask, cast: Cast):
+    def test_a_holder_that_is_reopened_at_the_same_moment_keeps_its_movement_or_frees_it_but_not_both(
+        self, app: Flask, cast: Cast
+    ):
         for number in range(4):
             whole = f"000456{810_000 + number}"
             first = paid(cast, confirmed(whole), reference=whole)
@@ -388,7 +390,7 @@ def test_the_trail_of_a_rejected_holder_names_the_heir(app: Flask, cast: Cast, s
     assert f"Su movimiento del banco pasó al pago {heir.transaction_id}" in page.text
 
 
-# Whatever several people do in whatever order.
+# Several people do all kinds of things in any order.
 
 SUPERVISING = ("supervisor", "other_supervisor", "admin")
 DOERS = {
@@ -448,7 +450,7 @@ class Desk:
             {"delete": delete, "reopen": reopen}[act](person, payment)
 
     def holder(self) -> Transaction | None:
-        """The one payment that the movement pays; more than one fails."""
+        """Return the one payment that the movement pays; more than one fails."""
         rows = [row(payment) for payment in self.payments]
         verified = [one for one in rows if one.status is Status.COMPLETED and not one.deleted_at]
         holders = [one for one in rows if one.matched_movement]
@@ -458,7 +460,7 @@ class Desk:
 
 
 def who_ended(payment: Transaction) -> set[Any]:
-    """Who deleted or rejected a payment."""
+    """Return who deleted or rejected a payment."""
     return {
         event.actor_id
         for event in queries.events_of(payment.id)

@@ -61,7 +61,7 @@ def test_one_movement_that_fits_decides_by_its_state(state, status, code):
     assert (decision.status, codes(decision), decision.movement) == (status, [code], movement)
 
 
-def test_nothing_shown_is_not_found_and_nothing_more():
+def test_no_movement_shown_means_not_found_and_nothing_else():
     assert decide(CLAIM, [], {}) == Decision(Status.IN_PROGRESS, ({"code": "NOT_FOUND"},))
 
 
@@ -177,7 +177,7 @@ def test_several_that_do_not_fit_go_to_a_person_with_every_difference():
     assert decision.movement is None
 
 
-def test_what_differs_while_the_bank_is_still_at_it_waits():
+def test_a_movement_that_differs_waits_while_the_bank_is_still_processing_it():
     pending = replace(FITTING, amount=Decimal(5), state=MovementState.PENDING)
     decision = decide(CLAIM, [pending], {})
     assert (decision.status, codes(decision)) == (Status.IN_PROGRESS, ["PENDING_AT_BANK"])

@@ -1,4 +1,4 @@
-"""No input makes two payments share a movement of the bank, however it is spelled and whoever comes when."""
+"""No input makes two payments share a movement of the bank, in whatever spelling and order they come."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_payments_never_outnumber_the_movements_that_pay_them(app: Flask, cast: 
 
 
 def answered(payment: Transaction, seen: list[tuple[Fact, str]]) -> Transaction:
-    """The payment after the bank showed these movements in these spellings."""
+    """Show a payment these movements in these spellings, and return it."""
     return bank_answers.record_answer(
         row_id=payment.id,
         version=1,
@@ -86,7 +86,7 @@ def answered(payment: Transaction, seen: list[tuple[Fact, str]]) -> Transaction:
     )
 
 
-def test_of_eight_that_are_shown_one_movement_in_two_spellings_at_once_one_is_verified(
+def test_of_eight_payments_shown_one_movement_in_two_spellings_at_once_one_is_verified(
     app: Flask, cast: Cast
 ):
     fact = ("000456124124", Decimal("124.00"), DAYS[1])

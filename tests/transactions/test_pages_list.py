@@ -21,7 +21,7 @@ LIST = "/transactions"
 
 
 def names(page: Page) -> list[str]:
-    """The payments on a page, by their ids, in order."""
+    """Return the ids of the payments on a page, in order."""
     rows = [given["href"] for _, given in page.tags if "row-link" in given.get("class", "")]
     return [href.rsplit("/", 1)[-1] for href in rows]
 
@@ -38,7 +38,7 @@ def put(transaction: Transaction, **values: object) -> None:
 
 @pytest.fixture
 def three(app: Flask, cast: Cast) -> None:
-    """Three payments that differ in everything that can be filtered."""
+    """Log three payments that differ in everything that can be filtered."""
     payments.logged(
         cast.cashier,
         transaction_id="A",
@@ -183,7 +183,7 @@ def test_the_list_is_cut_into_pages_that_keep_the_filter(app: Flask, cast: Cast,
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "99999999999999999999", "1e3", "%00", "2"])
-def test_a_page_that_there_is_not_is_no_fault(
+def test_a_page_number_beyond_the_end_shows_the_last_page(
     app: Flask, cast: Cast, cashier: Browser, number: str
 ):
     payment = payments.logged(cast.cashier)

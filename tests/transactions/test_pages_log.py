@@ -1,4 +1,4 @@
-"""Logging a payment: what may be typed, what is said when it may not, and one row whatever the clicks."""
+"""Logging a payment: what may be typed, how mistakes are told, and one row however often it is sent."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NEW = "/transactions/new"
 
 @pytest.fixture(autouse=True)
 def quiet(bank: FakeGateway) -> Iterator[None]:
-    """The bank has been asked all there was to ask before the next test begins."""
+    """Wait after each test until the bank has been asked everything."""
     yield
     settle()
 
@@ -344,7 +344,7 @@ def test_a_form_of_another_session_comes_back_with_what_was_typed(
     assert the_one().customer_full_name == "Luisa Fernanda Ñáñez"
 
 
-def test_whoever_is_signed_out_while_typing_comes_back_to_the_form(anyone: Browser):
+def test_a_person_who_is_signed_out_while_typing_comes_back_to_the_form(anyone: Browser):
     sent = anyone._send("post", NEW, data={}, headers={"Referer": f"http://localhost{NEW}"})
     assert sent.status_code == 303
     assert sent.headers["Location"].endswith(f"/login?next={NEW}")
@@ -356,7 +356,7 @@ def _hidden(browser: Browser) -> dict[str, str]:
 
 
 def _at_once(work: list[Any]) -> list[Any]:
-    """Run every piece of work in a thread of its own, all let loose together."""
+    """Run every piece of work in a thread of its own, all started together."""
     start = threading.Barrier(len(work))
     results: list[Any] = [None] * len(work)
 

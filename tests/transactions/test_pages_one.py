@@ -23,7 +23,7 @@ from webapp.transactions.models import Transaction
 
 @pytest.fixture(autouse=True)
 def quiet(bank: FakeGateway) -> Iterator[None]:
-    """The bank has been asked all there was to ask before the next test begins."""
+    """Wait after each test until the bank has been asked everything."""
     yield
     settle()
 

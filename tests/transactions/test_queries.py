@@ -29,7 +29,7 @@ def found(**wanted) -> list[str]:
 
 @pytest.fixture
 def three(cast: Cast) -> list[Transaction]:
-    """Three payments that differ in everything; Ana is the oldest."""
+    """Log three payments that differ in everything; Ana's is the oldest."""
     made = [
         payments.logged(
             cast.cashier, full_name="Ana Ñáñez", reference="000000001", transaction_id="FAC-1"

@@ -25,7 +25,7 @@ REASON = "El paciente trajo otro comprobante"
 def rejected(
     app: Flask, cast: Cast, bank: FakeGateway, person: Person | None = None
 ) -> Transaction:
-    """A payment that the supervisor rejected."""
+    """Return a payment that the supervisor rejected."""
     payment = payments.logged(person or cast.cashier)
     bank.will_answer(answer(movement(payment, amount=Decimal("1.00"))))
     checking.check(payment.id, bank=app.extensions["bank"])

@@ -52,7 +52,7 @@ def log(person: Person, details, *, key: str | None = None, transaction_id: str 
 
 
 def bank_says(transaction: Transaction, *movements, version: int | None = None) -> Transaction:
-    """The bank answers about the payment as it now stands."""
+    """Let the bank answer about the payment as it stands now."""
     bank_answers.record_answer(
         row_id=transaction.id,
         version=version or payments.reread(transaction).version,
@@ -63,7 +63,7 @@ def bank_says(transaction: Transaction, *movements, version: int | None = None) 
 
 
 def to_review(person: Person, **changes) -> Transaction:
-    """A payment whose amount the bank contradicts."""
+    """Return a payment whose amount the bank contradicts."""
     transaction = payments.logged(person, **changes)
     return bank_says(transaction, movement(transaction, amount=Decimal("1.00")))
 
@@ -253,7 +253,7 @@ class TestDeleting:
         again = payments.logged(cast.cashier, reference=payment.reference)
         assert again.id != payment.id
 
-    def test_its_movement_stays_used(self, cast: Cast):
+    def test_a_deleted_payment_keeps_its_movement(self, cast: Cast):
         payment = payments.logged(cast.cashier)
         bank_says(payment, movement(payment))
         service.delete(actor=cast.supervisor.actor, row_id=payment.id, reason="Error")
@@ -478,7 +478,9 @@ class TestAnswers:
         assert after.banesco_payload == {"status": "test"}
         assert after.matched_movement is None
 
-    def test_an_answer_about_an_older_version_decides_nothing_and_is_asked_anew(self, cast: Cast):
+    def test_an_answer_about_an_older_version_decides_nothing_and_the_bank_is_asked_again(
+        self, cast: Cast
+    ):
         payment = payments.logged(cast.cashier)
         correct(cast.cashier, payment, amount=Decimal("5.00"))
         after = bank_says(payment, movement(payment), version=1)
@@ -545,14 +547,14 @@ class TestGivingUp:
         assert after.next_check_at is None
         assert events(payment)[-1].metadata_["cause"] == "giving_up"
 
-    def test_before_that_it_waits(self, cast: Cast):
+    def test_a_payment_waits_until_the_72_hours_are_over(self, cast: Cast):
         assert bank_says(self.old(cast, 71.9)).status is Status.IN_PROGRESS
 
     def test_a_late_appearance_is_verified_however_old(self, cast: Cast):
         payment = self.old(cast, 500)
         assert bank_says(payment, movement(payment)).status is Status.COMPLETED
 
-    def test_a_correction_starts_the_wait_anew(self, cast: Cast):
+    def test_a_corrected_payment_waits_as_long_as_a_new_one(self, cast: Cast):
         payment = self.old(cast, 500)
         correct(cast.cashier, payment, amount=Decimal(7))
         assert bank_says(payment).status is Status.IN_PROGRESS

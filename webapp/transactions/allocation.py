@@ -1,4 +1,4 @@
-"""Which movement of the bank pays which payment: each pays once, in whatever spelling the bank shows it (DESIGN 3, 4).
+"""Which movement of the bank pays which payment: each pays once, however the bank spells it (DESIGN 3, 4).
 
 A movement that paid stays with its payment, also when that is reopened, rejected or deleted; `settlement` frees it.
 """
@@ -73,7 +73,7 @@ def payments_settled_by(transaction: Transaction, identity: str) -> list[Transac
 
 
 def is_another(transaction: Transaction, identity: str) -> bool:
-    """Tell whether this is another movement than the one that pays the payment, in whatever spelling."""
+    """Tell whether this is another movement than the one that pays the payment; spelling does not count."""
     if transaction.matched_movement is None:
         return False
     movement = _shown_as(transaction, identity)

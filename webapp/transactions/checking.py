@@ -119,7 +119,7 @@ def _leased(transaction: Transaction, until: datetime) -> Lease:
 
 
 def ask(lease: Lease, *, bank: BankConnection, patient: bool, probe: bool) -> CheckResult:
-    """Ask about a leased payment, and end the lease whatever happens."""
+    """Ask about a leased payment, and end the lease also where asking fails."""
     try:
         if not probe and not availability.may_ask(bank.policy.environment):
             return _postponed(lease, clock.now() + availability.PROBE_EVERY)

@@ -16,7 +16,7 @@ from webapp.transactions.identifiers import Misspelt
 from webapp.transactions.lifecycle import Status
 
 REFERENCE_DIGITS = (1, 20)
-"""A search takes any reference that was ever stored, whatever the dialect in force demands."""
+"""A search takes references of every dialect, not only of the one in force (least, most)."""
 LAST_DAY = date(9998, 12, 31)
 
 

@@ -94,7 +94,7 @@ def offset_page(wanted: Filter, *, offset: int, size: int) -> Page:
 
 @dataclass(frozen=True)
 class Place:
-    """A place in the list, right after a row, that stays where it is whatever is inserted."""
+    """A place in the list, right after a row, which rows inserted later do not move."""
 
     created_at: datetime
     row_id: uuid.UUID

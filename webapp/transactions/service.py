@@ -89,7 +89,7 @@ def log(
     """Record a payment and its first event, due to be asked about at once.
 
     `bank_environment` (`qa` or `production`) marks it for good; `receiving_account` is our account in force, in
-    which it is searched whatever account comes later, or None where the bank needs none to find it. The same form
+    which it is searched even after another account is set, or None where the bank needs none to find it. The same form
     (or API request) sent again gives the payment that it made. Raises Forbidden, ReferenceTaken, TransactionIdTaken.
     """
     actor.require(Permission.TRANSACTION_CREATE)

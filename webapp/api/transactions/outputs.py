@@ -39,7 +39,7 @@ class CustomerOut(BaseModel):
 
 
 class ReasonOut(BaseModel):
-    """Why a payment stands where it stands; beside `code` and `detail`, what the reason speaks of."""
+    """Why a payment stands where it stands; beside `code` and `detail`, the values that the reason is about."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -205,7 +205,7 @@ class TransactionList(BaseModel):
     size: int
     pages: int
     next_cursor: str | None
-    """Where to go on, whatever is inserted meanwhile; none after the last row."""
+    """From where to go on; rows inserted meanwhile do not move it. None after the last row."""
 
     @classmethod
     def of(cls, page: Page, *, next_cursor: str | None, evidence: bool) -> TransactionList:
