@@ -28,7 +28,7 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
 control_socket_disable = True
 
 
-def on_starting(server: Any) -> None:
+def on_starting(_server: Any) -> None:
     """Before any worker: an empty folder for the counters that the workers share."""
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or _metrics_folder()
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
@@ -54,7 +54,7 @@ def _metrics_folder() -> str:
     return os.path.join(data, f"metrics-{_port}")
 
 
-def child_exit(server: Any, worker: Any) -> None:
+def child_exit(_server: Any, worker: Any) -> None:
     """A worker has gone: its gauges go as well, its counters stay in the sums."""
     from prometheus_client import multiprocess
 

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import psycopg2
-from psycopg2.extensions import connection as Connection
+from psycopg2 import extensions
 
 SESSION = """
 SELECT u.id, u.full_name, array_agg(p.name) FROM user_sessions s JOIN users u ON u.id = s.user_id
@@ -60,10 +60,10 @@ def application(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         return _answer(start, "200 OK", _listed(cursor, parse_qs(environ["QUERY_STRING"])))
 
 
-def _connection() -> Connection:
+def _connection() -> extensions.connection:
     if not hasattr(_local, "connection"):
         _local.connection = psycopg2.connect(os.environ["FLOOR_DATABASE_URL"])
-    found: Connection = _local.connection
+    found: extensions.connection = _local.connection
     return found
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TextIO, cast
 
 import psycopg2
-from psycopg2.extensions import connection as Connection
+from psycopg2 import extensions
 
 PER_DAY = 274
 STATUSES = ("COMPLETED", "CANCELED", "TO_REVIEW", "IN_PROGRESS", "UNKNOWN")
@@ -52,7 +52,7 @@ REASONS = {
 
 def load(url: str, rows: int, *, cashiers: list[str], now: datetime | None = None) -> None:
     """Copy `rows` payments with their events, the newest of them logged at `now`, and analyse the tables."""
-    connection: Connection = psycopg2.connect(url.replace("+psycopg2", ""))
+    connection: extensions.connection = psycopg2.connect(url.replace("+psycopg2", ""))
     try:
         with connection, connection.cursor() as cursor:
             payments = Lines(_payments(rows, cashiers, now or datetime.now(UTC)))

@@ -68,7 +68,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 def hand_out(bank: responses.RequestsMock, *, expires_in: object = 300) -> None:
-    """Let the bank give token-1, token-2, …"""
+    """Let the bank give token-1, token-2 and so on."""
     numbers = iter(range(1, 1000))
 
     def give(request):
