@@ -49,6 +49,8 @@ WITHOUT_A_ROW: Mapping[str, set[StrEnum]] = {
     "webapp.transactions.wording._DIFFERENCES": {
         code for code in ReasonCode if not code.value.endswith("_DIFFERS")
     },
+    # Their sentences count hours, one or many.
+    "webapp.transactions.wording._SENTENCES": {ReasonCode.GAVE_UP, ReasonCode.STILL_PENDING},
     # Nobody is told that a payment was logged.
     "webapp.transactions.webhook_events.OF_STATUS": {Status.IN_PROGRESS},
     # These are shown as the HTTP status that they are.
