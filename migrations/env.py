@@ -11,7 +11,7 @@ from webapp.models import Base
 
 
 def run() -> None:
-    """Run the migrations in one transaction, on the connection given or on one of the app's."""
+    """Run each migration in a transaction of its own, on the connection given or on one of the app's."""
     given = context.config.attributes.get("connection")
     if given is not None:
         _run_on(given)
@@ -26,6 +26,8 @@ def _run_on(connection: Connection) -> None:
         target_metadata=Base.metadata,
         compare_type=True,
         compare_server_default=True,
+        # A lock on a table in use lasts as long as its own migration, not as long as all of them.
+        transaction_per_migration=True,
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,10 @@ from webapp.kernel.config import PROJECT_ROOT, Settings
 from webapp.kernel.database import db
 from webapp.kernel.permissions import Permission
 from webapp.models import Base
+from webapp.transactions.lifecycle import Status
+from webapp.transactions.totals import keeping
+from webapp.transactions.totals import queries as totals
+from webapp.transactions.totals.queries import Total
 
 ENUMS = {"transaction_status", "bank_type", "transaction_type"}
 ERD_COLUMNS = {
@@ -250,6 +256,30 @@ def test_calls_recorded_before_migration_0010_keep_no_subject_and_stay_unchanged
     upgrade(revision="0010")
     with pytest.raises(IntegrityError, match="append-only"), db.engine.begin() as connection:
         connection.execute(text("UPDATE bank_calls SET subject = 'one'"))
+
+
+def test_payments_logged_before_migration_0012_are_in_the_totals_and_wait_since_they_came(
+    empty: Flask,
+):
+    upgrade(revision="0011")
+    _write_payment()
+    moved = (
+        "UPDATE transactions SET status = 'TO_REVIEW'",
+        "INSERT INTO transaction_events (transaction_id, old_status, new_status, created_at)"
+        " SELECT id, 'IN_PROGRESS', 'TO_REVIEW', '2026-11-20 12:00Z' FROM transactions",
+    )
+    with db.engine.begin() as connection:
+        for statement in moved:
+            connection.execute(text(statement))
+    upgrade(revision="0014")
+    with db.engine.connect() as connection:
+        (since,) = connection.scalars(text("SELECT review_since FROM transactions"))
+    assert since == datetime(2026, 11, 20, 12, tzinfo=UTC)
+    assert totals.total({"status": Status.TO_REVIEW}) == Total(
+        1, Decimal("12.50"), Decimal("12.50")
+    )
+    db.session.rollback()
+    assert keeping.differences() == []
 
 
 def _trail(row_id: uuid.UUID) -> list[tuple[str | None, str]]:

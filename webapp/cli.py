@@ -13,6 +13,7 @@ from webapp.banking.sandbox.cli import sandbox
 from webapp.development import demo
 from webapp.kernel.config import Settings
 from webapp.transactions.cli import worker
+from webapp.transactions.totals.cli import totals
 
 
 @click.command("demo-data")
@@ -27,5 +28,5 @@ def demo_data() -> None:
 
 def init_app(app: Flask) -> None:
     """Register every command."""
-    for command in (users, worker, sandbox, demo_data, banesco, openapi):
+    for command in (users, worker, sandbox, demo_data, banesco, openapi, totals):
         app.cli.add_command(command)

@@ -14,6 +14,7 @@ from webapp.idempotency.models import IdempotencyKey
 from webapp.kernel.database import Base
 from webapp.throttling.models import RateLimit
 from webapp.transactions.models import Transaction, TransactionEvent
+from webapp.transactions.totals.models import TransactionTotal, TransactionTotalChange
 from webapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "RefreshToken",
     "Transaction",
     "TransactionEvent",
+    "TransactionTotal",
+    "TransactionTotalChange",
     "User",
     "UserPermission",
     "UserSession",

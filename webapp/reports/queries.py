@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import func, select
 
-from webapp.kernel import clock
 from webapp.kernel.database import db
 from webapp.transactions.lifecycle import DECIDABLE, Status
 from webapp.transactions.models import Transaction
 from webapp.transactions.queries import waiting_since
+from webapp.transactions.totals import queries as totals
 
 
 @dataclass(frozen=True)
@@ -33,41 +33,21 @@ def today(day: date, *, bank_environment: str) -> Today:
     The amounts are those that the bank showed, where it showed any, and not those that were declared.
     Only payments of this environment of the bank count: make-believe money never adds to real money.
     """
-    alive = and_(Transaction.deleted_at.is_(None), Transaction.bank_environment == bank_environment)
-    amount, count = _verified(day, alive)
-    waiting = _waiting(alive)
-    return Today(
-        verified_amount=amount,
-        verified_count=count,
-        in_progress_count=waiting.get(Status.IN_PROGRESS, 0),
-        review_count=waiting.get(Status.TO_REVIEW, 0),
-        unknown_count=waiting.get(Status.UNKNOWN, 0),
-        oldest_review_at=db.session.scalar(
-            select(func.min(waiting_since())).where(alive, Transaction.status.in_(DECIDABLE))
-        ),
-    )
-
-
-def _verified(day: date, alive: ColumnElement[bool]) -> tuple[Decimal, int]:
-    """Return the amount and the number of the verified payments that were logged on a day."""
-    arrived = func.coalesce(Transaction.bank_amount, Transaction.amount)
-    row = db.session.execute(
-        select(func.coalesce(func.sum(arrived), 0), func.count()).where(
-            alive,
-            Transaction.status == Status.COMPLETED,
-            Transaction.created_at >= clock.start_of_day(day),
-            Transaction.created_at < clock.end_of_day(day),
+    here = {"bank_environment": bank_environment}
+    verified = totals.total({**here, "status": Status.COMPLETED}, from_day=day, to_day=day)
+    open_counts = totals.payments_by("status", here)
+    oldest = db.session.scalar(
+        select(func.min(waiting_since())).where(
+            Transaction.deleted_at.is_(None),
+            Transaction.bank_environment == bank_environment,
+            Transaction.status.in_(DECIDABLE),
         )
-    ).one()
-    return Decimal(row[0] or 0), row[1]
-
-
-def _waiting(alive: ColumnElement[bool]) -> dict[Status, int]:
-    """Return how many payments there are in each status that is not final."""
-    rows = db.session.execute(
-        select(Transaction.status, func.count())
-        .where(alive, Transaction.status.in_({Status.IN_PROGRESS, *DECIDABLE}))
-        .group_by(Transaction.status)
     )
-    # Row by row: dict() takes a result, which has keys, for a mapping, and tuples() is deprecated.
-    return {row[0]: row[1] for row in rows}
+    return Today(
+        verified_amount=verified.arrived,
+        verified_count=verified.payments,
+        in_progress_count=open_counts.get(Status.IN_PROGRESS, 0),
+        review_count=open_counts.get(Status.TO_REVIEW, 0),
+        unknown_count=open_counts.get(Status.UNKNOWN, 0),
+        oldest_review_at=oldest,
+    )

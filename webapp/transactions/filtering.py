@@ -34,6 +34,21 @@ class Filter:
     from_date: date | None = None
     to_date: date | None = None
 
+    @property
+    def dimensions(self) -> dict[str, Any]:
+        """Return what of the filter payments are counted by (`webapp.transactions.totals`)."""
+        given = {
+            "status": self.status,
+            "bank": self.bank,
+            "transaction_type": self.transaction_type,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def is_kept(self) -> bool:
+        """Tell whether totals are kept for this filter; others find few payments, which are counted."""
+        return not (self.q or self.reference or self.phone or self.national_id)
+
 
 class _Wrong(ValueError):
     """A parameter that makes no sense: a sentence and a stable code (docs/api-errors.md)."""

@@ -80,6 +80,22 @@ class Transaction(Base):
             text("id DESC"),
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        *(
+            Index(
+                f"ix_transactions_{column}_newest",
+                column,
+                text("created_at DESC"),
+                text("id DESC"),
+                postgresql_where=text("deleted_at IS NULL"),
+            )
+            for column in ("status", "transaction_type", "created_by")
+        ),
+        Index(
+            "ix_transactions_queue",
+            text("coalesce(review_since, updated_at)"),
+            "id",
+            postgresql_where=text("deleted_at IS NULL AND status IN ('TO_REVIEW', 'UNKNOWN')"),
+        ),
         Index(
             "ix_transactions_due",
             "bank_environment",
@@ -165,6 +181,8 @@ class Transaction(Base):
     last_checked_at: Mapped[datetime | None]
     waiting_since: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
     """When what is now declared began to wait for the bank."""
+    review_since: Mapped[datetime | None]
+    """When it began to wait for a decision; asking the bank again meanwhile changes nothing."""
 
     creator: Mapped[User | None] = relationship(lazy="raise", foreign_keys=[created_by])
     events: Mapped[list[TransactionEvent]] = relationship(

@@ -20,9 +20,12 @@ from webapp.transactions import identifiers
 from webapp.transactions.filtering import Filter
 from webapp.transactions.lifecycle import DECIDABLE
 from webapp.transactions.models import Transaction, TransactionEvent
+from webapp.transactions.totals import queries as totals
 
 NEWEST_FIRST = (Transaction.created_at.desc(), Transaction.id.desc())
 EXPORT_CHUNK = 500
+WALKED = 500
+"""Rows that a list walks to reach an offset; farther ones are found by the kept totals."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,14 @@ def narrowed(query: Select[Transaction], wanted: Filter) -> Select[Transaction]:
 
 
 def _found_by_text(text: str) -> ColumnElement[bool]:
-    """Match the beginnings of the words of a name, or a reference or id as written."""
+    """Match the beginnings of the words of a name, or a reference or id as written.
+
+    No name has a digit and no reference a letter, so one index answers where a digit stands.
+    """
     words = identifiers.searchable(text).split()
-    by_id = or_(Transaction.reference == text.strip(), Transaction.transaction_id == text.strip())
-    if not words:
-        return by_id
+    by_id = Transaction.transaction_id == text.strip()
+    if not words or any(character.isdigit() for character in text):
+        return or_(Transaction.reference == text.strip(), by_id)
     prefixes = func.to_tsquery("simple", " & ".join(f"{word}:*" for word in words[:10]))
     return or_(Transaction.name_words.op("@@")(prefixes), by_id)
 
@@ -85,11 +91,31 @@ def page(wanted: Filter, *, number: int, size: int) -> Page:
 
 
 def offset_page(wanted: Filter, *, offset: int, size: int) -> Page:
-    """Return a page as `page` does, from any offset."""
-    matching = narrowed(alive(), wanted)
-    total = db.session.scalar(select(func.count()).select_from(narrowed(_ids(), wanted).subquery()))
-    rows = db.session.scalars(matching.order_by(*NEWEST_FIRST).offset(offset).limit(size))
-    return Page(items=list(rows), total=total or 0, number=offset // size + 1, size=size)
+    """Return a page as `page` does, from any offset; kept totals spare counting and walking there."""
+    total = count(wanted)
+    query = narrowed(alive(), wanted).order_by(*NEWEST_FIRST).limit(size)
+    number = offset // size + 1
+    if offset > WALKED and wanted.is_kept:
+        spot = totals.spot(
+            wanted.dimensions, offset, from_day=wanted.from_date, to_day=wanted.to_date
+        )
+        if spot is None:
+            return Page(items=[], total=total, number=number, size=size)
+        query, offset = (
+            query.where(Transaction.created_at < clock.end_of_day(spot.day)),
+            spot.offset,
+        )
+    rows = list(db.session.scalars(query.offset(offset))) if total else []
+    return Page(items=rows, total=total, number=number, size=size)
+
+
+def count(wanted: Filter) -> int:
+    """Return how many payments a filter finds, exactly: kept, or counted where few can match."""
+    if wanted.is_kept:
+        kept = totals.total(wanted.dimensions, from_day=wanted.from_date, to_day=wanted.to_date)
+        return kept.payments
+    found = select(func.count()).select_from(narrowed(_ids(), wanted).subquery())
+    return db.session.scalar(found) or 0
 
 
 @dataclass(frozen=True)
@@ -321,19 +347,8 @@ def lock_tails(tails: Collection[str]) -> None:
 
 
 def waiting_since() -> ColumnElement[datetime]:
-    """Select since when a payment waits for a supervisor; that the bank was asked again changes nothing."""
-    before = TransactionEvent.old_status
-    came = (
-        select(func.max(TransactionEvent.created_at))
-        .where(
-            TransactionEvent.transaction_id == Transaction.id,
-            TransactionEvent.new_status.in_(DECIDABLE),
-            or_(before.is_(None), before.not_in(DECIDABLE)),
-        )
-        .correlate(Transaction)
-        .scalar_subquery()
-    )
-    return func.coalesce(came, Transaction.updated_at)
+    """Select when a payment began to wait for a supervisor, by which the queue's index is ordered."""
+    return func.coalesce(Transaction.review_since, Transaction.updated_at)
 
 
 def waiting_for_review() -> list[tuple[Transaction, datetime]]:
@@ -351,14 +366,7 @@ def waiting_for_review() -> list[tuple[Transaction, datetime]]:
 
 def count_for_review() -> int:
     """Return how many payments a supervisor must decide."""
-    return (
-        db.session.scalar(
-            select(func.count()).where(
-                Transaction.deleted_at.is_(None), Transaction.status.in_(DECIDABLE)
-            )
-        )
-        or 0
-    )
+    return totals.total({"status": DECIDABLE}).payments
 
 
 def due(now: datetime, *, bank_environment: str) -> Select[Transaction]:

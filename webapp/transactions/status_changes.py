@@ -18,7 +18,7 @@ from webapp.kernel.metrics import TRANSACTION_COUNT
 from webapp.kernel.permissions import Actor
 from webapp.kernel.text import is_storable
 from webapp.transactions import webhook_events
-from webapp.transactions.lifecycle import Cause, Status, allows
+from webapp.transactions.lifecycle import DECIDABLE, Cause, Status, allows
 from webapp.transactions.matching import Reason
 from webapp.transactions.models import Transaction, TransactionEvent
 from webapp.transactions.versions import raise_version
@@ -46,6 +46,10 @@ def move(
         raise Conflict(_("El pago no puede pasar a ese estado."), code="move_not_allowed")
     transaction.status = new_status
     raise_version(transaction)
+    if new_status not in DECIDABLE:
+        transaction.review_since = None
+    elif old_status not in DECIDABLE:
+        transaction.review_since = clock.now()
     if new_status is not Status.IN_PROGRESS:
         transaction.next_check_at = None
     event(transaction, old_status, actor, reason, cause=cause.value, **about)

@@ -23,6 +23,7 @@ from webapp.idempotency import kept_answers
 from webapp.kernel.config import Settings
 from webapp.throttling import attempts
 from webapp.transactions import checking
+from webapp.transactions.totals import keeping
 from webapp.webhooks import delivery
 from webapp.webhooks import service as webhooks
 from webapp.webhooks.sending import Sender
@@ -53,7 +54,11 @@ class Worker:
             signal.signal(name, lambda *_: self.stopping.set())
         self._serve_metrics()
         # One sends only to endpoints that answer, so that those which hang never hold up the others.
-        tasks = [self._ask_one] * THREADS + [self._send_one, self._send_one_to_healthy]
+        tasks = [self._ask_one] * THREADS + [
+            self._send_one,
+            self._send_one_to_healthy,
+            self._fold_totals,
+        ]
         threads = [threading.Thread(target=self._work, args=[task], daemon=True) for task in tasks]
         log.info("worker_started", threads=len(threads))
         for thread in threads:
@@ -112,6 +117,10 @@ class Worker:
     def _send_one_to_healthy(self) -> bool:
         with self.app.app_context():
             return delivery.deliver_due(sender=self.sender, healthy_only=True)
+
+    def _fold_totals(self) -> bool:
+        with self.app.app_context():
+            return keeping.fold() == keeping.FOLDED_AT_ONCE
 
     def _keep_house(self) -> None:
         try:

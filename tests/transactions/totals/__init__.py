@@ -1,0 +1,1 @@
+"""The kept totals of payments."""
