@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.kernel import clock
 from webapp.kernel.database import Base
-from webapp.kernel.permissions import Actor, ActorType, Permission, Role
+from webapp.kernel.permissions import Actor, Permission, Role, actor_type
 
 
 class User(Base):
@@ -67,12 +67,11 @@ class User(Base):
 
     def as_actor(self) -> Actor:
         """Return the user as services know them; users of programs act as EXTERNAL."""
-        outside = self.role == Role.INTEGRATOR
         return Actor(
             id=self.id,
             name=self.full_name,
             permissions=self.permissions,
-            type=ActorType.EXTERNAL if outside else ActorType.USER,
+            type=actor_type(self.role),
         )
 
 

@@ -8,8 +8,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select
-from sqlalchemy.orm import contains_eager, joinedload, selectinload
+from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, exists, func, or_, select
+from sqlalchemy.orm import joinedload, selectinload
 
 from webapp.accounts.models import (
     AccountEvent,
@@ -23,7 +23,7 @@ from webapp.accounts.models import (
 from webapp.kernel import clock
 from webapp.kernel.database import db
 from webapp.kernel.errors import NotFound
-from webapp.kernel.permissions import Actor, Permission, Role
+from webapp.kernel.permissions import Actor, Permission, Role, actor_type, permissions_named
 
 ACTIVE_WITHIN = timedelta(minutes=15)
 
@@ -183,33 +183,61 @@ class KeyHolder(Caller):
     last_used_at: datetime | None
 
 
+def _grants_of(user_id: ColumnElement[uuid.UUID]) -> ScalarSelect[list[str]]:
+    """Select the names of a user's permissions, as a column of the query that names the user."""
+    grants, names = UserPermission.__table__.c, PermissionRow.__table__.c
+    return (
+        select(func.array_agg(names.name))
+        .select_from(
+            UserPermission.__table__.join(PermissionRow.__table__, names.id == grants.permission_id)
+        )
+        .where(grants.user_id == user_id)
+        .scalar_subquery()
+    )
+
+
+_sessions, _people = UserSession.__table__.c, User.__table__.c
+# Every request asks this: one statement of columns, built once, without objects to track.
+_OPEN_SESSION = (
+    select(
+        _sessions.id,
+        _sessions.user_id,
+        _sessions.last_seen_at,
+        _people.email,
+        _people.full_name,
+        _people.role,
+        _grants_of(_sessions.user_id).label("grants"),
+    )
+    .select_from(UserSession.__table__.join(User.__table__, _people.id == _sessions.user_id))
+    .where(
+        _sessions.id == bindparam("session_id"),
+        _sessions.ended_at.is_(None),
+        _sessions.expires_at > bindparam("now"),
+        _people.is_active,
+        _people.deleted_at.is_(None),
+    )
+)
+
+
 def open_session(session_id: uuid.UUID) -> SignedInUser | None:
     """Return the user of a session, or None where the session opens nothing."""
-    found = db.session.scalar(
-        select(UserSession)
-        .join(UserSession.user)
-        .options(
-            contains_eager(UserSession.user)
-            .selectinload(User.grants)
-            .joinedload(UserPermission.permission)
-        )
-        .where(
-            UserSession.id == session_id,
-            UserSession.ended_at.is_(None),
-            UserSession.expires_at > clock.now(),
-            User.is_active,
-            User.deleted_at.is_(None),
-        )
-    )
+    found = db.session.execute(
+        _OPEN_SESSION, {"session_id": session_id, "now": clock.now()}
+    ).first()
     if found is None:
         return None
     return SignedInUser(
         session_id=found.id,
         user_id=found.user_id,
-        email=found.user.email,
-        full_name=found.user.full_name,
-        role=found.user.role,
-        actor=found.user.as_actor(),
+        email=found.email,
+        full_name=found.full_name,
+        role=found.role,
+        actor=Actor(
+            id=found.user_id,
+            name=found.full_name,
+            permissions=permissions_named(found.grants),
+            type=actor_type(found.role),
+        ),
         last_seen_at=found.last_seen_at,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -55,6 +55,16 @@ class ActorType(StrEnum):
     USER = "USER"
     SYSTEM = "SYSTEM"
     EXTERNAL = "EXTERNAL"
+
+
+def actor_type(role: str) -> ActorType:
+    """Return as what a user of this role acts: programs act from outside."""
+    return ActorType.EXTERNAL if role == Role.INTEGRATOR else ActorType.USER
+
+
+def permissions_named(names: Iterable[str] | None) -> frozenset[Permission]:
+    """Return the permissions that rows name; None names none."""
+    return frozenset(map(Permission, names or ()))
 
 
 @dataclass(frozen=True)
