@@ -10,8 +10,17 @@ from itertools import pairwise
 MIN_KEY_LENGTH = 32
 MIN_KEY_CHARACTERS = 8
 """Different characters; of 28 million random keys of 32 hexadecimal digits one holds fewer."""
-SAMPLE_KEYS = ("changeme", "changethis", "replaceme", "yoursecretkey", "djangoinsecure")
-"""Beginnings of the keys in manuals and examples (ERD 16 has one), in small letters without punctuation."""
+SAMPLE_WORDS = (
+    "changeme",
+    "changethis",
+    "replaceme",
+    "secretkey",
+    "insecure",
+    "password",
+    "example",
+    "donotuse",
+)
+"""What keys in manuals and examples say (ERD 16 has one), in small letters without punctuation."""
 
 _HOST_NAME = re.compile(r"\.?[\w-]+(\.[\w-]+)*(:\d+)?")
 
@@ -24,7 +33,8 @@ def key_weakness(key: str) -> str | None:
         )
     if len(set(key)) < MIN_KEY_CHARACTERS or _repeats(key) or _counts_up(key):
         return "repeats itself: use random characters (openssl rand -hex 32)"
-    if re.sub(r"[\W_]", "", key).lower().startswith(SAMPLE_KEYS):
+    plain = re.sub(r"[\W_]", "", key).lower()
+    if any(word in plain for word in SAMPLE_WORDS):
         return "is the key of an example: use random characters (openssl rand -hex 32)"
     return None
 
@@ -57,8 +67,8 @@ def is_loopback(host: str) -> bool:
 
 
 def _repeats(key: str) -> bool:
-    """Return whether the key is one piece again and again: then it lies within its own double."""
-    return key in (key + key)[1:-1]
+    """Return whether the key is one piece again and again, the last time perhaps cut short."""
+    return any(key.startswith(key[piece:]) for piece in range(1, len(key) // 2 + 1))
 
 
 def _counts_up(key: str) -> bool:
