@@ -425,7 +425,8 @@ def test_a_deleted_payment_frees_its_reference(cashier: Browser, supervisor: Bro
     reference = payments.new_reference()
     first = log(cashier, reference=reference)
     deleted = supervisor.post(
-        f"{first.response.headers['Location']}/delete", {"reason": "Registrado por error"}
+        f"{first.response.headers['Location']}/delete",
+        {"reason": "Registrado por error", "version": 1},
     )
     assert deleted.status == 303
     assert log(cashier, reference=reference).status == 303

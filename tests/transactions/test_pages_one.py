@@ -329,8 +329,8 @@ def test_a_version_that_makes_no_sense_changes_nothing(cast: Cast, cashier: Brow
 # Deleting
 
 
-def delete(browser: Browser, payment: Transaction, reason: str, **more: str) -> Page:
-    return browser.post(url_of(payment, "/delete"), {"reason": reason, **more})
+def delete(browser: Browser, payment: Transaction, reason: str, version: str = "1") -> Page:
+    return browser.post(url_of(payment, "/delete"), {"reason": reason, "version": version})
 
 
 def test_deleting_needs_a_reason(cast: Cast, supervisor: Browser):
@@ -369,6 +369,19 @@ def test_a_payment_that_changed_meanwhile_is_not_deleted(cast: Cast, supervisor:
     assert page.status == 409
     assert "Registrado dos veces" in page.source
     assert payments.reread(payment).deleted_at is None
+
+
+@pytest.mark.parametrize("version", ["", "abc"])
+def test_a_form_that_does_not_say_what_was_seen_changes_nothing(
+    cast: Cast, supervisor: Browser, version: str
+):
+    payment = payments.logged(cast.cashier)
+    page = delete(supervisor, payment, "Registrado dos veces", version).insist()
+    assert page.status == 409 and "no dice qué versión" in page.text
+    unseen = edit(supervisor, payment, concept="Laboratorio", version=version)
+    assert unseen.status in (409, 422)
+    stored = payments.reread(payment)
+    assert (stored.deleted_at, stored.concept) == (None, payment.concept)
 
 
 def test_a_cashier_does_not_delete(cast: Cast, cashier: Browser):

@@ -31,6 +31,7 @@ from webapp.transactions.declaration import Details, details_of
 from webapp.transactions.identifiers import Misspelt, Problem
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
+from webapp.transactions.versions import UNSEEN
 from webapp.web.form_fields import DayField
 
 RequirementsOf = Callable[[BankType, str | None], Requirements]
@@ -230,6 +231,11 @@ class PaymentForm(FlaskForm):
             concept=self.concept.canonical,
             transaction_type=self.transaction_type.canonical,
         )
+
+    def seen_version(self) -> int:
+        """Return the version of the payment that the person read, or UNSEEN where the form names none."""
+        version: int | None = self.version.data
+        return UNSEEN if version is None else version
 
     def bind_to(self, version: int) -> None:
         """Attach the version of the payment that is corrected."""

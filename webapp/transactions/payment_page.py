@@ -48,7 +48,9 @@ def show_page(
         transaction=transaction,
         comparison=presenting.comparison(transaction),
         reasons=presenting.reasons(transaction),
-        shown_movements=presenting.shown_movements(transaction),
+        shown_movements=presenting.shown_movements(transaction)
+        if rules.may_see_evidence(who)
+        else [],
         timeline=presenting.timeline(queries.events_of(transaction.id)),
         check=check_panel.panel(transaction, result, bank=bank()),
         check_url=url_of(transaction, "check"),
@@ -65,16 +67,15 @@ def show_page(
 
 
 def _decision(transaction: Transaction, who: Actor, form: ReasonForm | None) -> dict[str, Any]:
-    """Say whether this person may decide the payment, or why not, and what that would free."""
+    """Say whether this person may decide the payment, or why not, and what approving it would free."""
     why_not = rules.why_not_decide(who, transaction)
     decidable = transaction.status in DECIDABLE and who.may(Permission.TRANSACTION_REVIEW)
-    can_decide = decidable and why_not is None
-    foreseen = settlement.foreseen(transaction, actor=who) if can_decide else []
+    foreseen = settlement.foreseen(transaction, actor=who) if decidable and not why_not else []
+    why_not = why_not or next((one.why_not for one in foreseen if one.why_not), None)
     form = form or ReasonForm(formdata=None)
     form.bind_to(transaction.version, presenting.choices(transaction))
     return {
-        "can_decide": can_decide,
-        "can_approve": not any(release.why_not for release in foreseen),
+        "can_decide": decidable and why_not is None,
         "releases": presenting.releases(foreseen),
         "why_not_decide": why_not if decidable else None,
         "decision_form": form,

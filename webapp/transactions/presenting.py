@@ -262,10 +262,9 @@ def _released(freed: Mapping[str, Any]) -> str:
 
 
 def releases(foreseen: list[Release]) -> list[str]:
-    """Say what approving a payment would free from earlier ones, or why this person may not free it."""
+    """Say what approving a payment would free from earlier ones."""
     return [
-        one.why_not
-        or _(
+        _(
             "El pago %(id)s, que este movimiento ya pagó, fue eliminado o rechazado. Si usted aprueba "
             "este, el movimiento pasa a pagarlo y queda en el historial de los dos.",
             id=one.holder.transaction_id,

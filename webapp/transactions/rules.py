@@ -80,13 +80,13 @@ def why_not_release(
     """
     if actor.eyes & set(ended_by):
         return _(
-            "Usted eliminó o rechazó el pago %(id)s, que este movimiento ya pagó: debe aprobarlo "
+            "Usted eliminó o rechazó el pago %(id)s, que este movimiento ya pagó: debe decidir "
             "otra persona.",
             id=holder.transaction_id,
         )
     if {str(one) for one in actor.eyes} & holder.declared_by:
         return _(
-            "Usted registró o corrigió el pago %(id)s, que este movimiento ya pagó: debe aprobarlo "
+            "Usted registró o corrigió el pago %(id)s, que este movimiento ya pagó: debe decidir "
             "otra persona.",
             id=holder.transaction_id,
         )

@@ -287,6 +287,8 @@ def decide(
     about = {}
     if verdict is Verdict.APPROVE:
         about = settlement.settle(transaction, chosen=movement, actor=actor, reason=reason)
+    else:
+        settlement.require_may_reject(transaction, actor=actor)
     new_status = Status.COMPLETED if verdict is Verdict.APPROVE else Status.CANCELED
     move(transaction, new_status, Cause.DECISION, actor, reason, decision=verdict.value, **about)
     try:

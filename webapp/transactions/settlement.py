@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webapp.kernel.database import db
-from webapp.kernel.errors import Conflict
+from webapp.kernel.errors import Conflict, Forbidden
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.permissions import Actor
 from webapp.transactions import allocation, queries, rules
@@ -115,6 +115,13 @@ class Release:
     holder: Transaction
     why_not: str | None
     """Why this person may not free it, in words; None where they may."""
+
+
+def require_may_reject(transaction: Transaction, *, actor: Actor) -> None:
+    """Refuse to let who ended or declared an earlier payment of this movement reject the later one. Raises Forbidden."""
+    for release in foreseen(transaction, actor=actor):
+        if release.why_not:
+            raise Forbidden(release.why_not, code="release_needs_another")
 
 
 def foreseen(transaction: Transaction, *, actor: Actor) -> list[Release]:

@@ -181,7 +181,7 @@ def edit(transaction_id: str) -> ResponseReturnValue:
         changed = intake.correct(
             actor=actor(),
             row_id=transaction.id,
-            version=form.version.data,
+            version=form.seen_version(),
             details=form.details(),
             bank=bank(),
         )
@@ -217,7 +217,7 @@ def delete(transaction_id: str) -> ResponseReturnValue:
             actor=actor(),
             row_id=row_id,
             reason=form.reason.data or "",
-            version=form.version.data,
+            version=form.seen_version(),
         )
     except (Invalid, Conflict) as refusal:
         form.refuse(refusal)
