@@ -48,7 +48,7 @@ __all__ = ["create_app", "models"]
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The application that the settings describe (default: the environment's).
+    """Build the application that the settings describe (default: the environment's).
 
     Raises SettingsError with one line that names the variable.
     """

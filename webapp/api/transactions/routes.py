@@ -71,7 +71,7 @@ def create() -> ResponseReturnValue:
     responses={200: (outputs.TransactionList, outputs.TransactionStretch)},
 )
 def list_() -> ResponseReturnValue:
-    """Payments, newest first, narrowed by the filters of the query: a page, or what follows a cursor."""
+    """List payments, newest first, narrowed by the filters of the query: a page, or what follows a cursor."""
     narrowing = filters.filters()
     wanted = paging.requested_part(narrowing)
     model: outputs.TransactionList | outputs.TransactionStretch
@@ -103,7 +103,7 @@ def list_() -> ResponseReturnValue:
     responses={200: outputs.TransactionOut},
 )
 def get(transaction_id: str) -> ResponseReturnValue:
-    """One payment."""
+    """Return one payment."""
     return _one(queries.find(transaction_id))
 
 
@@ -164,7 +164,7 @@ def delete(transaction_id: str) -> ResponseReturnValue:
     responses={200: outputs.StatusOut},
 )
 def status(transaction_id: str) -> ResponseReturnValue:
-    """Where a payment stands, asking the bank first where that can help and is allowed."""
+    """Tell where a payment stands, asking the bank first where that can help and is allowed."""
     transaction = queries.find(transaction_id)
     result = CheckResult(CheckOutcome.NOT_CHECKABLE)
     if transaction.status in ASKED_FOR:
@@ -183,7 +183,7 @@ def status(transaction_id: str) -> ResponseReturnValue:
     responses={200: outputs.EventList},
 )
 def events(transaction_id: str) -> ResponseReturnValue:
-    """Everything that happened to a payment, oldest first."""
+    """List everything that happened to a payment, oldest first."""
     transaction = queries.find(transaction_id)
     items = [outputs.EventOut.of(event) for event in queries.events_of(transaction.id)]
     return json_response(outputs.EventList(items=items))

@@ -53,7 +53,7 @@ class CreateTransaction(Body):
     operation_date: Day | None = None
 
     def details(self, reference: str) -> Details:
-        """The declared payment; `reference` as the dialect reads it."""
+        """Return the declared payment, with `reference` as the dialect reads it."""
         return Details(
             bank=self.bank,
             reference=reference,
