@@ -146,7 +146,7 @@ def _add_permission() -> None:
         sa.text("INSERT INTO permissions (name, description) VALUES (:name, :text)"),
         {"name": PERMISSION, "text": "Register addresses that are told of events"},
     )
-    # Whoever holds the role but was left without any permission stays without.
+    # A user who holds the role but was left without any permission stays without.
     bind.execute(
         sa.text(
             "INSERT INTO user_permissions (user_id, permission_id) "

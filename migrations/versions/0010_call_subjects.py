@@ -14,7 +14,8 @@ INDEX = "ix_bank_calls_subject_requested_at"
 
 
 def upgrade() -> None:
-    # Calls of before keep NULL: finished ones are append-only, and none counts for longer than some minutes.
+    # Calls recorded before this migration keep NULL: finished ones are append-only, and none counts for longer than
+    # some minutes.
     op.add_column("bank_calls", sa.Column("subject", sa.String(length=64), nullable=True))
     op.create_index(
         INDEX,

@@ -1,4 +1,4 @@
-"""Make-believe money never adds to real money: payments keep the bank's environment for good."""
+"""Test payments never add to real money: payments keep the bank's environment for good."""
 
 from __future__ import annotations
 

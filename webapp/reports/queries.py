@@ -31,7 +31,7 @@ def today(day: date, *, bank_environment: str) -> Today:
     """Return what was logged on a day in Caracas and is verified, and everything that still waits.
 
     The amounts are those that the bank showed, where it showed any, and not those that were declared.
-    Only payments of this environment of the bank count: make-believe money never adds to real money.
+    Only payments of this environment of the bank count: test payments never add to real money.
     """
     here = {"bank_environment": bank_environment}
     verified = totals.total({**here, "status": Status.COMPLETED}, from_day=day, to_day=day)

@@ -26,8 +26,8 @@ def choose(transaction: Transaction, identity: str) -> bool:
 def take(transaction: Transaction, identity: str | None) -> None:
     """Let a movement pay this payment; the database allows it to pay only one.
 
-    An `identity` of None means that nobody said which movement it was: then none of those that it may be pays
-    another payment without a person's decision.
+    An `identity` of None means that nobody said which movement paid it: then no movement that may have paid it
+    pays another payment without a person's decision.
     """
     reference = _shown_as(transaction, identity).reference if identity else transaction.reference
     tail = matching.tail(reference or "")
@@ -99,7 +99,7 @@ def _holders(
 
 
 def _settled_by(holder: Transaction) -> list[Movement]:
-    """Return what pays this payment: one movement, or all that it may be where nobody said which."""
+    """Return the movement that pays this payment, or all that may pay it where nobody said which."""
     if holder.kept_movements:
         return [movements.from_json(kept) for kept in holder.kept_movements]
     if holder.matched_movement is not None:

@@ -81,7 +81,7 @@ def take_lease(
 ) -> Lease | CheckResult:
     """Take the lease of one payment of this environment, until it is ended or its time runs out.
 
-    A make-believe payment is never asked about at the real bank, nor a real one at the other.
+    A test payment is never asked about at the real bank, nor a real payment at the test bank.
     """
     transaction = queries.locked(row_id)
     now = clock.now()

@@ -44,7 +44,7 @@ class Transaction(Base):
     __tablename__ = "transactions"
     __table_args__ = (
         # Equals ERD 4.1's UNIQUE(reference, transaction_type): the key is the reference, and NULL once deleted.
-        # Within one environment of the bank: a make-believe payment never stands in a real one's way.
+        # Within one environment of the bank: a test payment never stands in a real one's way.
         UniqueConstraint(
             "bank_environment",
             "reference_key",
@@ -52,7 +52,7 @@ class Transaction(Base):
             name="unique_reference_per_type",
         ),
         UniqueConstraint("created_by", "submission_key", name="uq_transactions_submission"),
-        # One bank movement pays one transaction, ever; a make-believe one never stands in a real one's way.
+        # One bank movement pays one transaction, ever; a test payment never stands in a real one's way.
         UniqueConstraint("bank_environment", "matched_movement"),
         CheckConstraint("bank_environment IN ('qa', 'production')", name="bank_environment_known"),
         CheckConstraint(

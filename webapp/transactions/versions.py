@@ -29,7 +29,7 @@ class StaleVersion(Conflict):
 
 
 def raise_version(transaction: Transaction) -> None:
-    """Count a change that everybody must know of before they act on the payment."""
+    """Raise the payment's version by one, so that actions on the version before it are refused."""
     transaction.version += 1
 
 

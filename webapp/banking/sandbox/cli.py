@@ -22,7 +22,7 @@ from webapp.kernel.lifeline import follow_supervisor
 )
 @click.option("--host", default=DEFAULT_HOST, show_default=True, help="The address to listen on.")
 def sandbox(port: int, host: str) -> None:
-    """Run the bank sandbox: a make-believe Banesco for development and tests."""
+    """Run the bank sandbox: an imitation of Banesco for development and tests."""
     if os.environ.get("ENVIRONMENT", "").strip().lower() == "production":
         raise click.ClickException(
             "The bank sandbox does not start where ENVIRONMENT is production: "
