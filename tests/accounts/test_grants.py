@@ -207,3 +207,54 @@ def test_a_key_gives_nothing_to_who_made_it(app: Flask, cast: Cast):
     )
     assert refused.get_json()["code"] == "beyond_own_permissions"
     assert Permission.REPORT_READ not in held(maker)
+
+
+@pytest.fixture
+def whole_key(app: Flask, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """A script of the administrator with a key for all that they may do, decisions too, for one day."""
+    settings = app.config["SETTINGS"].model_copy(update={"api_keys_may_review": True})
+    monkeypatch.setitem(app.config, "SETTINGS", settings)
+    made = api_keys.issue(
+        actor=cast.admin.actor,
+        user_id=cast.admin.id,
+        name="Todo por un día",
+        expires_in_days=1,
+        may_review=True,
+    )
+    return script(app, made.secret)
+
+
+@pytest.mark.parametrize("granted", [{"permissions": ["admin:access"]}, {}])
+def test_a_key_creates_no_administrator(app: Flask, whole_key: Program, granted: dict[str, Any]):
+    new = {
+        "email": "made@clinic.test",
+        "full_name": "Hecha Por Llave",
+        "password": "a new password",
+        "role": "admin",
+    }
+    refused = whole_key.post("/users", {**new, **granted})
+    assert (refused.status_code, refused.get_json()["code"]) == (403, "beyond_own_key")
+    assert "debe hacerlo una persona" in refused.get_json()["detail"]
+    assert queries.user_by_email("made@clinic.test") is None
+    assert whole_key.post("/users", {**new, "role": "cashier"}).status_code == 201
+
+
+def test_a_key_makes_nobody_an_administrator_and_opens_no_administrators_account(
+    app: Flask, cast: Cast, whole_key: Program, limited: Person, newcomer: Person
+):
+    away = created("away@clinic.test", ADMIN_ONLY)
+    changes.change_user(
+        actor=cast.admin.actor, user_id=away.id, changes=UserChanges(is_active=False)
+    )
+    for person, body in (
+        (newcomer, {"permissions": ["transaction:read", "admin:access"]}),
+        (limited, {"password": "chosen by a key"}),
+        (cast.admin, {"password": "chosen by a key"}),
+        (away, {"is_active": True}),
+    ):
+        refused = whole_key.call("PATCH", f"/users/{person.id}", json=body)
+        assert (refused.status_code, refused.get_json()["code"]) == (403, "beyond_own_key"), body
+    renamed = whole_key.call("PATCH", f"/users/{limited.id}", json={"full_name": "Otro Nombre"})
+    assert renamed.status_code == 200
+    taken = whole_key.call("PATCH", f"/users/{limited.id}", json={"permissions": []})
+    assert taken.status_code == 200

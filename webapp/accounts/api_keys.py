@@ -47,13 +47,6 @@ class KeyMayNotReview(Forbidden):
     )
 
 
-class BeyondOwnKey(Forbidden):
-    """The key would outlive the key that makes it."""
-
-    code = "beyond_own_key"
-    sentence = _l("Una llave hecha con otra no puede durar más que ella.")
-
-
 class KeyNameTaken(Conflict):
     """Another key in use of the same user has this name, so nobody could tell which one to revoke."""
 
@@ -142,7 +135,7 @@ def _expiry(actor: Actor, now: datetime, days: int | None) -> datetime:
     if own is None or own.revoked_at is not None:
         raise NotSignedIn(code="invalid_token")
     if wanted > own.expires_at and days is not None:
-        raise BeyondOwnKey()
+        raise grants.BeyondOwnKey()
     return min(wanted, own.expires_at)
 
 

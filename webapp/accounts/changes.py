@@ -74,7 +74,8 @@ def change_user(
     """Change a user; a new password, role, permission or activity ends all their sessions at once.
 
     `versions` are those of `User.version` that the change was decided on (default: any). Raises NotFound,
-    Invalid with sentences by field, StaleUser, BeyondOwnPermissions, and Conflict where an administrator would lose their own administration or the last one would go.
+    Invalid with sentences by field, StaleUser, BeyondOwnPermissions, AdministrationByKey, and Conflict where an
+    administrator would lose their own administration or the last one would go.
     """
     actor.require(Permission.ADMIN_ACCESS)
     name = None if changes.full_name is None else " ".join(changes.full_name.split())
@@ -89,7 +90,7 @@ def change_user(
         raise StaleUser()
     held = grants.held_now(actor)
     _require_administration_remains(actor, user, changes, held)
-    _require_may_give(user, changes, held)
+    _require_may_give(actor, user, changes, held)
     noted = _apply(user, changes, name, new_hash, actor)
     if noted:
         user.updated_at = clock.now()
@@ -106,11 +107,13 @@ def _wanted_permissions(user: User, changes: UserChanges) -> frozenset[Permissio
     return user.permissions if changes.role is None else ROLE_PERMISSIONS[changes.role]
 
 
-def _require_may_give(user: User, changes: UserChanges, held: Set[Permission]) -> None:
+def _require_may_give(
+    actor: Actor, user: User, changes: UserChanges, held: Set[Permission]
+) -> None:
     wanted = _wanted_permissions(user, changes)
     # Who chooses a password, or lets somebody in again, could act with everything that they hold.
     opens = changes.password is not None or (changes.is_active is True and not user.is_active)
-    grants.require_within(held, wanted if opens else wanted - user.permissions)
+    grants.require_may_give(actor, held, wanted if opens else wanted - user.permissions)
 
 
 def _require_administration_remains(

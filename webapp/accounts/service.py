@@ -58,12 +58,12 @@ def create_user(  # noqa: PLR0913 - a user has so many columns
 
     The product itself (SYSTEM) creates who registers or is named on the command line. Raises Forbidden for
     another actor without `admin:access`, BeyondOwnPermissions where the user would hold what the actor lacks,
-    Invalid with sentences by field, Conflict where the e-mail is taken.
+    AdministrationByKey where a key would create an administrator, Invalid with sentences by field, Conflict where the e-mail is taken.
     """
     if actor is not SYSTEM:
         actor.require(Permission.ADMIN_ACCESS)
     names = ROLE_PERMISSIONS[role] if permissions is None else permissions
-    grants.require_within(grants.held_now(actor), names)
+    grants.require_may_give(actor, grants.held_now(actor), names)
     email, full_name = email.strip().lower(), " ".join(full_name.split())
     errors = field_errors(email=email, full_name=full_name, password=password)
     if errors:

@@ -24,9 +24,9 @@ from webapp.web.guard import actor, requires
 
 ADMINISTRATION = ("own_administration", "last_administrator", "not_administrator")
 """Codes of refusals by which somebody who can administer remains."""
-GRANTING = ("forbidden", "beyond_own_permissions")
-"""Codes of refusals to give what the actor lacks."""
-KEYING = (*GRANTING, "beyond_own_key", "key_may_not_review")
+GRANTING = ("forbidden", "beyond_own_permissions", "beyond_own_key")
+"""Codes of refusals to give what the actor lacks, or what would outlive the actor's key."""
+KEYING = (*GRANTING, "key_may_not_review")
 """Codes of refusals to make a key that may do more, or last longer, than its maker."""
 
 
