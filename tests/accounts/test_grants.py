@@ -161,6 +161,21 @@ def test_nobody_opens_the_account_of_somebody_who_may_do_more(
     assert own.status_code == 200
 
 
+@pytest.mark.parametrize("opening", [{"password": "chosen by another"}, {"is_active": True}])
+def test_taking_permissions_in_the_same_change_opens_no_account_of_somebody_who_may_do_more(
+    app: Flask, cast: Cast, limited: Person, opening: dict[str, Any]
+):
+    supervisor = create_person("other.supervisor@clinic.test", "Otra Supervisora", Role.SUPERVISOR)
+    if "is_active" in opening:
+        away = UserChanges(is_active=False)
+        changes.change_user(actor=cast.admin.actor, user_id=supervisor.id, changes=away)
+    program, path = Program(app, limited), f"/users/{supervisor.id}"
+    before = program.get(path).get_json()
+    refused = program.call("PATCH", path, json={**opening, "permissions": []})
+    assert (refused.status_code, refused.get_json()["code"]) == (403, "beyond_own_permissions")
+    assert program.get(path).get_json() == before
+
+
 def test_the_command_line_creates_anybody(app: Flask):
     made = service.create_user(
         actor=SYSTEM,
@@ -249,6 +264,7 @@ def test_a_key_makes_nobody_an_administrator_and_opens_no_administrators_account
     for person, body in (
         (newcomer, {"permissions": ["transaction:read", "admin:access"]}),
         (limited, {"password": "chosen by a key"}),
+        (limited, {"password": "chosen by a key", "permissions": []}),
         (cast.admin, {"password": "chosen by a key"}),
         (away, {"is_active": True}),
     ):

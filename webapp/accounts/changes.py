@@ -111,9 +111,12 @@ def _require_may_give(
     actor: Actor, user: User, changes: UserChanges, held: Set[Permission]
 ) -> None:
     wanted = _wanted_permissions(user, changes)
-    # Who chooses a password, or lets somebody in again, could act with everything that they hold.
+    # Who chooses a password, or lets somebody in again, could act with everything that they hold, also with
+    # what the same change takes, for somebody may give it back later.
     opens = changes.password is not None or (changes.is_active is True and not user.is_active)
-    grants.require_may_give(actor, held, wanted if opens else wanted - user.permissions)
+    grants.require_may_give(
+        actor, held, user.permissions | wanted if opens else wanted - user.permissions
+    )
 
 
 def _require_administration_remains(
