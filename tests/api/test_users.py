@@ -104,6 +104,26 @@ def test_wrong_fields_of_a_new_user_are_refused_by_name(
     assert {error["field"] for error in refused.get_json()["errors"]} == fields
 
 
+@pytest.mark.parametrize("name", ["report:read", "root"])
+@pytest.mark.parametrize(
+    ("method", "path", "others"),
+    [("POST", "/users", new_user()), ("PATCH", "/users/{}", {}), ("POST", "/users/{}/api-keys", {"name": "HIS"})],
+)  # fmt: skip
+def test_a_list_of_permissions_is_read_no_further_than_fifty(
+    administrator: Program,
+    newcomer: Person,
+    method: str,
+    path: str,
+    others: dict[str, Any],
+    name: str,
+) -> None:
+    body = {**others, "permissions": [name] * 1000}
+    refused = administrator.call(method, path.format(newcomer.id), json=body)
+    assert refused.status_code == 422
+    (mistake,) = refused.get_json()["errors"]
+    assert (mistake["field"], mistake["code"]) == ("permissions", "too_many")
+
+
 def test_an_email_is_used_once(cast: Cast, administrator: Program) -> None:
     refused = administrator.post("/users", new_user(email=cast.cashier.email.upper()))
     assert (refused.status_code, refused.get_json()["code"]) == (409, "email_taken")

@@ -23,6 +23,10 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+Permissions = Annotated[list[Permission], Field(max_length=50)]
+"""Bounded, so that a body of the greatest size costs no more to check than a small one."""
+
+
 class YesOrNo(StrEnum):
     """A boolean in a query."""
 
@@ -51,7 +55,7 @@ class CreateUser(Register):
     model_config = ConfigDict(json_schema_extra={"examples": [samples.NEW_USER]})
 
     role: Role
-    permissions: list[Permission] | None = None
+    permissions: Permissions | None = None
     is_active: StrictBool = True
 
 
@@ -68,7 +72,7 @@ class ChangeUser(Body):
     full_name: PersonName | None = None
     password: NewPassword | None = None
     role: Role | None = None
-    permissions: list[Permission] | None = None
+    permissions: Permissions | None = None
     is_active: StrictBool | None = None
 
 
@@ -78,7 +82,7 @@ class CreateKey(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [samples.WANTED_KEY]})
 
     name: KeyName
-    permissions: Annotated[list[Permission], Field(json_schema_extra={"minItems": 1})] | None = None
+    permissions: Annotated[Permissions, Field(json_schema_extra={"minItems": 1})] | None = None
     expires_in_days: Annotated[
         int,
         BeforeValidator(_whole),
