@@ -7,7 +7,7 @@ leave it to the description which characters beyond Latin-1 are letters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from webapp.accounts import passwords
@@ -18,14 +18,12 @@ from webapp.webhooks.addresses import DEFAULT_PORTS
 Schema = dict[str, Any]
 
 
-def never_null(*names: str, **more: Any) -> Callable[[Schema], None]:
-    """Return a function that publishes these fields as optional but never null, and all fields without a default.
-
-    `more` is added to the schema.
-    """
+def never_null(*names: str, examples: Sequence[Schema] = ()) -> Callable[[Schema], None]:
+    """Return a function that publishes these fields as optional but never null, and all fields without a default."""
 
     def refine(schema: Schema) -> None:
-        schema.update(more)
+        if examples:
+            schema["examples"] = list(examples)
         for given in schema["properties"].values():
             given.pop("default", None)
         for name in names:
@@ -36,15 +34,13 @@ def never_null(*names: str, **more: Any) -> Callable[[Schema], None]:
     return refine
 
 
-def _text(pattern: str | None, description: str, *examples: str, **more: Any) -> Schema:
-    shown = {"pattern": pattern} if pattern else {}
-    return {
-        "type": "string",
-        **shown,
-        **more,
-        "description": description,
-        "examples": list(examples),
-    }
+def _text(
+    pattern: str | None, description: str, *examples: str, longest: int | None = None
+) -> Schema:
+    shown: Schema = {"pattern": pattern} if pattern else {}
+    if longest is not None:
+        shown["maxLength"] = longest
+    return {"type": "string", **shown, "description": description, "examples": list(examples)}
 
 
 _PREFIX = "4(?:12|14|16|22|24|26)"
@@ -74,13 +70,13 @@ FULL_NAME = _text(
     rf"^{_LETTER}{_OF_A_NAME}*{_LETTER}{_OF_A_NAME}*$",
     "Letters, spaces, apostrophes, hyphens and points, at least two letters; capitals are set right.",
     "María D'Angelo",
-    maxLength=identifiers.NAME_LENGTH[1],
+    longest=identifiers.NAME_LENGTH[1],
 )
 CONCEPT = _text(
     rf"^{_TRIMMED}[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*{_TRIMMED}$",
     "What was paid for, in free words.",
     "Consulta",
-    maxLength=identifiers.MAX_CONCEPT,
+    longest=identifiers.MAX_CONCEPT,
 )
 TRANSACTION_ID = _text(
     "^[A-Za-z0-9_-]{1,100}$",
@@ -113,20 +109,20 @@ REASON = _text(
     r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$",
     "In words, for the trail; not empty.",
     "Coincide con el estado de cuenta",
-    maxLength=MAX_REASON,
+    longest=MAX_REASON,
 )
 EMAIL = _text(
     r"^[^@\s\u0000\u001c-\u001f\u0085]{1,64}@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+$",
     "Capitals do not count.",
     "nueva@clinica.com",
-    maxLength=255,
+    longest=255,
 )
-SEARCH = _text(r"^[^\u0000]*$", "A part of a name or e-mail.", "rosa", maxLength=255)
+SEARCH = _text(r"^[^\u0000]*$", "A part of a name or e-mail.", "rosa", longest=255)
 KEY_NAME = _text(
     rf"^{_TRIMMED}{_SEEN}{_SEEN_OR_BLANK}*$",
     "Which program has the key, in printable characters; unique among the user's keys in use.",
     "HIS, servidor 2",
-    maxLength=100,
+    longest=100,
 )
 
 
@@ -141,14 +137,14 @@ WEBHOOK_URL = _text(
     webhook_url_pattern(DEFAULT_PORTS),
     "Where messages are sent: https, without user, password or fragment; its name must lead to public addresses.",
     "https://his.clinica.com/pagos",
-    maxLength=2000,
+    longest=2000,
 )
-DESCRIPTION = _text(r"^[^\u0000]*$", "Your own note.", "HIS", maxLength=200)
+DESCRIPTION = _text(r"^[^\u0000]*$", "Your own note.", "HIS", longest=200)
 PERSON_NAME = _text(
     rf"^{_TRIMMED}{_SEEN}{_SEEN_OR_BLANK}*{_SEEN}{_TRIMMED}$",
     "Name and surname of the user, in printable characters.",
     "Nueva Persona",
-    maxLength=255,
+    longest=255,
 )
 PASSWORD: Schema = {
     "type": "string",
