@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from tests.support import payments
+from tests.support.background import settle
 from tests.support.bank import FakeGateway, answer, movement
 from tests.support.people import Cast
 from tests.support.programs import Program, payment
@@ -246,11 +247,14 @@ def test_a_payment_named_like_the_id_of_another_never_stands_in_its_place(
     assert found["transaction_id"] == first["transaction_id"]
 
 
-def test_parts_are_changed_and_versions_respected(integrator: Program) -> None:
+def test_parts_are_changed_and_versions_respected(integrator: Program, bank: FakeGateway) -> None:
+    bank.answering.clear()  # The bank is asked in the background, and its answer makes a new ETag.
     created = integrator.post("/transactions", payment())
     path = f"/transactions/{created.get_json()['id']}"
     etag = created.headers["ETag"]
     assert integrator.get(path, headers={"If-None-Match": etag}).status_code == 304
+    bank.answering.set()
+    settle()
     changed = integrator.call(
         "PATCH", path, json={"customer": {"phone": "0424-555.66.77"}}, headers={"If-Match": etag}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from dataclasses import replace
 from decimal import Decimal
@@ -48,6 +49,9 @@ class FakeGateway:
 
     def __init__(self) -> None:
         self.claims: list[Claim] = []
+        self.answering = threading.Event()
+        """Clear it, and whoever asks waits until it is set."""
+        self.answering.set()
         self._answers: deque[BankAnswer | Exception] = deque([BankAnswer(movements=())])
 
     @classmethod
@@ -72,6 +76,7 @@ class FakeGateway:
         record = CallRecord(operation="transaction", request={"reference": claim.reference})
         with calls.call(record):
             self.claims.append(claim)
+            self.answering.wait(30)
             told = self._answers.popleft() if len(self._answers) > 1 else self._answers[0]
             if isinstance(told, Exception):
                 raise told
