@@ -1,6 +1,6 @@
 """How the tests are shared out among the worker processes of pytest-xdist.
 
-Files stay whole, so that what a module has prepared is prepared once, and the longest begin first.
+Most files stay whole, so that what a module has prepared is prepared once, and the longest begin first.
 """
 
 from __future__ import annotations
@@ -27,18 +27,28 @@ TOGETHER = {
     "tests/e2e/test_api_guide.py": "tests/e2e/test_browser.py",
 }
 """Files that use the processes, or the Chromium, that another file has started."""
+BY_PARAMETER = {"tests/api/test_contract_fuzzing.py"}
+"""Files whose tests belong together where they have the same parameter, and are long in each."""
 MOST_WORKERS = 8
 """More would need more connections than PostgreSQL allows, and more databases than Redis has."""
 
 
 def _unit(nodeid: str) -> str:
-    """Name the unit of work that a test belongs to: its file, or the file it goes together with."""
-    file = nodeid.partition("::")[0]
+    """Name the unit of work that a test belongs to, mostly its file."""
+    file, _, test = nodeid.partition("::")
+    if file in BY_PARAMETER:
+        return f"{file}[{test.partition('[')[2]}"
     return TOGETHER.get(file, file)
 
 
-class WholeFiles(LoadScopeScheduling):
-    """Hands out files in the order in which they were collected."""
+def _place(nodeid: str) -> int:
+    """Return the place of a test's unit among the longest, or one after all of them."""
+    file = _unit(nodeid).partition("[")[0]
+    return LONGEST.index(file) if file in LONGEST else len(LONGEST)
+
+
+class Units(LoadScopeScheduling):
+    """Hands out units of work in the order in which they were collected."""
 
     def _split_scope(self, nodeid: str) -> str:
         return _unit(nodeid)
@@ -53,10 +63,10 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["TEST_REDIS_URL"] = urlsplit(redis)._replace(path=f"/{number}").geturl()
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFiles:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Units:
     """Choose the scheduler; --dist has no say."""
     config.option.loadscopereorder = False
-    return WholeFiles(config, log)
+    return Units(config, log)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -66,9 +76,10 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the longest files first in every worker."""
-    missing = [file for file in (*LONGEST, *TOGETHER) if not (PROJECT_ROOT / file).is_file()]
+    missing = [
+        file for file in (*LONGEST, *TOGETHER, *BY_PARAMETER) if not (PROJECT_ROOT / file).is_file()
+    ]
     if missing:
         raise pytest.UsageError(f"tests/support/parallel.py names files that are gone: {missing}")
     if hasattr(config, "workerinput"):
-        places = {file: place for place, file in enumerate(LONGEST)}
-        items.sort(key=lambda item: places.get(_unit(item.nodeid), len(places)))
+        items.sort(key=lambda item: _place(item.nodeid))
