@@ -219,7 +219,7 @@ def test_a_page_that_had_begun_is_an_error_page_and_no_fault(
     """Who asks is known by then, and the page's menu would count in the database."""
     other = other_app(relay.url, tmp_path)
     browser = Browser(other).sign_in(cast.supervisor)
-    relay.freeze_after(b"FROM transactions")
+    relay.freeze_after(b"FROM transaction")
     page = browser.get("/transactions").insist()
     assert page.status == 503
     assert "no tiene conexión con su base de datos" in page.text
