@@ -89,7 +89,8 @@ def test_an_unknown_payment_is_not_found(cashier: Browser, key: str):
 def test_a_deleted_payment_is_not_found(app: Flask, cast: Cast, supervisor: Browser):
     payment = payments.logged(cast.cashier)
     supervisor.post(
-        f"/transactions/{payment.transaction_id}/delete", {"reason": "Registrado dos veces"}
+        f"/transactions/{payment.transaction_id}/delete",
+        {"reason": "Registrado dos veces", "version": 1},
     )
     assert supervisor.get(f"/transactions/{payment.transaction_id}").status == 404
 
