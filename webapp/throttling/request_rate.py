@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 SHARE = 500
 """A caller gets at most a 500th of what is left counted at once."""
-OFTEN_SECONDS = 0.01
+OFTEN_SECONDS = 0.05
 STEADY = 16
 """After so many requests, each within OFTEN_SECONDS of the one before, a caller counts as asking often."""
 MOST_CALLERS = 10_000
