@@ -41,6 +41,7 @@ from webapp.web import (
     strict_json,
     template_filters,
 )
+from webapp.web.application import Application
 from webapp.web.extensions import cache, csrf, htmx, migrate, sqlalchemy
 from webapp.webhooks import sending
 
@@ -53,7 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     Raises SettingsError with one line that names the variable.
     """
     settings = settings or Settings.from_environment(os.environ)
-    app = Flask(
+    app = Application(
         __name__,
         template_folder=str(PROJECT_ROOT / "templates"),
         static_folder=None,

@@ -157,7 +157,17 @@ def _tells_of_an_account(response: Response) -> bool:
     return response.status_code in (201, 409)
 
 
-limiter = Limiter(key_func=address, strategy="fixed-window", headers_enabled=True)
+class AttemptLimiter(Limiter):
+    """A limiter of single views: no limit is every view's, so other requests, almost all, are not looked at."""
+
+    def _check_request_limit(
+        self, callable_name: str | None = None, in_middleware: bool = True
+    ) -> None:
+        if not in_middleware:  # the view's own decorator asks
+            super()._check_request_limit(callable_name, in_middleware)
+
+
+limiter = AttemptLimiter(key_func=address, strategy="fixed-window", headers_enabled=True)
 
 
 def failed_sign_ins(view: View) -> View:

@@ -68,8 +68,13 @@ TITLES = {
 
 
 def wants_json() -> bool:
-    """Tell whether a program asks (everything under /api), which gets problem+json instead of a page."""
-    return request.path == "/api" or request.path.startswith("/api/")
+    """Tell whether a program makes the current request, which gets problem+json instead of a page."""
+    return is_for_programs(request.path)
+
+
+def is_for_programs(path: str) -> bool:
+    """Tell whether a path is the API's: everything under /api."""
+    return path == "/api" or path.startswith("/api/")
 
 
 def error_response(error: DomainError) -> ResponseReturnValue:
