@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, func, or_, select, text, tuple_
@@ -52,7 +52,7 @@ def alive() -> Select[Transaction]:
     )
 
 
-def narrowed(query: Select[Transaction], wanted: Filter) -> Select[Transaction]:
+def narrowed(query: Select[Any], wanted: Filter) -> Select[Any]:
     """Add the filter's conditions to a query."""
     exact = {
         Transaction.status: wanted.status,
@@ -93,20 +93,37 @@ def page(wanted: Filter, *, number: int, size: int) -> Page:
 def offset_page(wanted: Filter, *, offset: int, size: int) -> Page:
     """Return a page as `page` does, from any offset; kept totals spare counting and walking there."""
     total = count(wanted)
-    query = narrowed(alive(), wanted).order_by(*NEWEST_FIRST).limit(size)
-    number = offset // size + 1
+    rows: list[Transaction] = []
+    if offset < total:
+        spread = spread_of(wanted, offset)
+        query = spread.narrow(narrowed(alive(), wanted)).order_by(*NEWEST_FIRST)
+        rows = list(db.session.scalars(query.offset(spread.offset).limit(size)))
+    return Page(items=rows, total=total, number=offset // size + 1, size=size)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Where the rows of a page stand: behind `offset` others, of all or of those logged until a day."""
+
+    offset: int
+    until: date | None = None
+
+    def narrow(self, query: Select[Any]) -> Select[Any]:
+        """Let a query look for rows there only."""
+        if self.until is None:
+            return query
+        return query.where(Transaction.created_at < clock.end_of_day(self.until))
+
+
+def spread_of(wanted: Filter, offset: int) -> Spread:
+    """Return where the rows from an offset on stand."""
     if offset > WALKED and wanted.is_kept:
         spot = totals.spot(
             wanted.dimensions, offset, from_day=wanted.from_date, to_day=wanted.to_date
         )
-        if spot is None:
-            return Page(items=[], total=total, number=number, size=size)
-        query, offset = (
-            query.where(Transaction.created_at < clock.end_of_day(spot.day)),
-            spot.offset,
-        )
-    rows = list(db.session.scalars(query.offset(offset))) if total else []
-    return Page(items=rows, total=total, number=number, size=size)
+        if spot is not None:
+            return Spread(spot.offset, until=spot.day)
+    return Spread(offset)
 
 
 def count(wanted: Filter) -> int:
@@ -126,7 +143,7 @@ class Place:
     row_id: uuid.UUID
 
 
-def place_of(transaction: Transaction) -> Place:
+def place_of(transaction: Transaction | Row[Any]) -> Place:
     """Return the place right after a row."""
     return Place(transaction.created_at, transaction.id)
 
@@ -136,11 +153,14 @@ def rows_after(wanted: Filter, place: Place | None, *, size: int) -> tuple[list[
 
     Rows that are inserted meanwhile are newer than the place: no row comes twice, none is skipped.
     """
-    query = narrowed(alive(), wanted).order_by(*NEWEST_FIRST).limit(size + 1)
-    if place is not None:
-        query = query.where(_behind(place))
-    rows = list(db.session.scalars(query))
+    rows = list(db.session.scalars(following(alive(), wanted, place, size=size)))
     return rows[:size], len(rows) > size
+
+
+def following(query: Select[Any], wanted: Filter, place: Place | None, *, size: int) -> Select[Any]:
+    """Let a query find the rows that follow a place, and one more, which tells whether there are more."""
+    query = narrowed(query, wanted).order_by(*NEWEST_FIRST).limit(size + 1)
+    return query if place is None else query.where(_behind(place))
 
 
 def _behind(place: Place) -> ColumnElement[bool]:
@@ -204,20 +224,26 @@ def find(key: str) -> Transaction:
 
     The UUID comes first, so that no transaction_id can stand in its place. Raises NotFound, for deleted ones too.
     """
-    row_id = _as_uuid(key)
+    row_id = as_uuid(key)
     found = db.session.scalar(alive().where(Transaction.id == row_id)) if row_id else None
-    if found is None and len(key) <= 100 and "\x00" not in key:
+    if found is None and may_be_transaction_id(key):
         found = db.session.scalar(alive().where(Transaction.transaction_id == key))
     if found is None:
         raise NotFound()
     return found
 
 
-def _as_uuid(key: str) -> uuid.UUID | None:
+def as_uuid(key: str) -> uuid.UUID | None:
+    """Return the key as the id of a row, or None where it is no UUID."""
     try:
         return uuid.UUID(key)
     except ValueError:
         return None
+
+
+def may_be_transaction_id(key: str) -> bool:
+    """Tell whether a transaction_id could be spelled so; the database cannot even compare other texts."""
+    return len(key) <= 100 and "\x00" not in key
 
 
 def by_id(row_id: uuid.UUID) -> Transaction:
