@@ -58,9 +58,7 @@ _KEY_HOLDER = (
 
 def key_holder(secret: str, *, may_review: bool) -> KeyHolder | None:
     """Return as whom a key acts, or None where it opens nothing; `may_review` is API_KEYS_MAY_REVIEW."""
-    found = db.session.execute(
-        _KEY_HOLDER, {"digest": hash_token(secret), "now": clock.now()}
-    ).first()
+    found = db.read(_KEY_HOLDER, {"digest": hash_token(secret), "now": clock.now()}).first()
     if found is None:
         return None
     granted = permissions_named(found.grants)

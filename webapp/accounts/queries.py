@@ -221,9 +221,7 @@ _OPEN_SESSION = (
 
 def open_session(session_id: uuid.UUID) -> SignedInUser | None:
     """Return the user of a session, or None where the session opens nothing."""
-    found = db.session.execute(
-        _OPEN_SESSION, {"session_id": session_id, "now": clock.now()}
-    ).first()
+    found = db.read(_OPEN_SESSION, {"session_id": session_id, "now": clock.now()}).first()
     if found is None:
         return None
     return SignedInUser(

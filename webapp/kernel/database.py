@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import DateTime, Engine, MetaData
+from sqlalchemy import CursorResult, DateTime, Engine, MetaData, Select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import DeclarativeBase, Session, scoped_session
@@ -59,6 +60,15 @@ class Database:
     def session(self) -> scoped_session[Session]:
         """The session of the current request or task."""
         return self._bound.session
+
+    def read(
+        self, statement: Select[Any], values: Mapping[str, Any] | None = None
+    ) -> CursorResult[Any]:
+        """Run a statement of columns in the unit of work of `session`, whose objects stay out of it.
+
+        What was changed in them and not flushed yet is not seen.
+        """
+        return self.session.connection().execute(statement, values)
 
     @property
     def engine(self) -> Engine:

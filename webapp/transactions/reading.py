@@ -60,9 +60,9 @@ def find(key: str, *, evidence: bool) -> Row[Any]:
     Raises NotFound, for deleted ones too.
     """
     row_id = queries.as_uuid(key)
-    found = db.session.execute(_BY_ID[evidence], {"key": row_id}).first() if row_id else None
+    found = db.read(_BY_ID[evidence], {"key": row_id}).first() if row_id else None
     if found is None and queries.may_be_transaction_id(key):
-        found = db.session.execute(_BY_TRANSACTION_ID[evidence], {"key": key}).first()
+        found = db.read(_BY_TRANSACTION_ID[evidence], {"key": key}).first()
     if found is None:
         raise NotFound()
     return found
@@ -74,7 +74,7 @@ def offset_page(wanted: Filter, *, offset: int, size: int, evidence: bool) -> Ro
     rows: Sequence[Row[Any]] = []
     if offset < total:
         spread = queries.spread_of(wanted, offset)
-        rows = db.session.execute(_page(wanted, spread, size, evidence)).all()
+        rows = db.read(_page(wanted, spread, size, evidence)).all()
     return RowPage(items=rows, total=total, number=offset // size + 1, size=size)
 
 
@@ -91,5 +91,5 @@ def rows_after(
 ) -> tuple[Sequence[Row[Any]], bool]:
     """Return the rows after a place as `queries.rows_after` does, and whether more follow."""
     shown = _WITH_EVIDENCE if evidence else _SHOWN
-    rows = db.session.execute(queries.following(shown, wanted, place, size=size)).all()
+    rows = db.read(queries.following(shown, wanted, place, size=size)).all()
     return rows[:size], len(rows) > size

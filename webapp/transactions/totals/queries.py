@@ -46,7 +46,7 @@ def total(
         (name, tuple(value) if isinstance(value, list | set) else value)
         for name, value in dimensions.items()
     )
-    row = db.session.execute(_sums(given, from_day, to_day)).one()
+    row: Sequence[Any] = db.read(_sums(given, from_day, to_day)).one()
     return Total(int(row[0]), Decimal(row[1]), Decimal(row[2]))
 
 
