@@ -25,7 +25,7 @@ import psycopg2
 import requests
 
 from bench import plausible
-from bench.harness import databases, say
+from bench.harness import databases, fold_totals, say
 from tests.e2e.processes import Processes, free_port, wait_until
 from webapp.development.demo import DEMO_PASSWORD
 from webapp.kernel.config import PROJECT_ROOT
@@ -122,6 +122,7 @@ def serving(url: str, rows: int, workers: int, threads: int) -> Iterator[tuple[S
             processes.migrate()
             processes.add_demo_data()
             plausible.load(url, rows, cashiers=_cashiers(url))
+            fold_totals(url, Path(folder))
             processes.start_web()
             token = _signed_in(processes.web_url)
             product = Server("product", processes.web_url, token, processes.pid_of("web"))

@@ -2,7 +2,8 @@
 
     python -m bench.request_cost [--rows 20000] [--requests 1000] [--rounds 5] [--profile "one by id"]
 
-Calls both programs in this process, without a server and without a network. What PostgreSQL spends is not in it.
+Calls both programs in this process, without a server and without a network. What PostgreSQL
+spends stands beside it.
 bench/README.md says how to read what it prints.
 """
 
@@ -24,10 +25,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, TextIO
 
+import psycopg2
 from flask import Flask
 
 from bench import floor_app, plausible
-from bench.harness import databases, say
+from bench.harness import databases, fold_totals, say
 from tests.e2e.processes import Processes
 from tests.support.counting import counted_statements
 from webapp import create_app
@@ -107,7 +109,10 @@ def product(url: str, rows: int, folder: Path, nowhere: TextIO) -> tuple[Flask, 
         cashier = queries.user_by_email("cajera@demo.test")
         assert cashier is not None
         plausible.load(url, rows, cashiers=[str(cashier.id)])
-        return app, _callers()
+        callers = _callers()
+    with redirect_stdout(nowhere):
+        fold_totals(url, folder)
+    return app, callers
 
 
 def _callers() -> dict[str, str]:
@@ -131,6 +136,27 @@ def _callers() -> dict[str, str]:
         permissions=frozenset({Permission.TRANSACTION_READ}),
     )
     return {"session": tokens.issue(signed_in), "key": key.secret}
+
+
+class Server:
+    """The processes of PostgreSQL that serve this database; they are known by what Linux tells of them."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = psycopg2.connect(url.replace("+psycopg2", ""))
+        self._connection.autocommit = True
+
+    def seconds(self) -> float:
+        """Return their processor time until now."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            served = [Path(f"/proc/{row[0]}/schedstat") for row in cursor.fetchall()]
+        return sum(int(path.read_text().split()[0]) for path in served if path.exists()) / 1e9
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._connection.close()
 
 
 class Calls:
@@ -171,11 +197,12 @@ class Calls:
             if hasattr(chunks, "close"):
                 chunks.close()
 
-    def microseconds(self, requests: int) -> float:
-        """Return the processor time of one of so many requests."""
-        begun = time.process_time()
+    def microseconds(self, requests: int, server: Server) -> tuple[float, float]:
+        """Return the processor time of one of so many requests, here and in PostgreSQL."""
+        there, here = server.seconds(), time.process_time()
         self.make(requests)
-        return (time.process_time() - begun) / requests * 1e6
+        here, there = time.process_time() - here, server.seconds() - there
+        return here / requests * 1e6, there / requests * 1e6
 
     @staticmethod
     def _start(status: str, _headers: Any, _error: Any = None) -> None:
@@ -201,21 +228,30 @@ def compare(
         + ([Calls(floor_app.application, path, session)] if case in BARE else [])
         for case, path in paths.items()
     }
-    seen: dict[tuple[str, int], list[float]] = {}
+    seen: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    server = Server(app.config["SQLALCHEMY_DATABASE_URI"])
     for _round in range(given.rounds):
         for case, columns in measured.items():
             for place, calls in enumerate(columns):
                 calls.make(20)
-                seen.setdefault((case, place), []).append(calls.microseconds(given.requests))
+                seen.setdefault((case, place), []).append(
+                    calls.microseconds(given.requests, server)
+                )
+    server.close()
     say(
-        "microseconds of processor time for one request", "session      key      bare    statements"
+        "microseconds here + in PostgreSQL",
+        "session         key             bare            statements",
     )
     for case, columns in measured.items():
-        medians = [statistics.median(seen[case, place]) for place in range(len(columns))]
+        told = [_medians(seen[case, place]) for place in range(len(columns))]
         with app.app_context(), counted_statements() as statements:
             columns[0].make(1)
-        bare = f"{medians[2]:>10.0f}" if len(medians) > 2 else " " * 10
-        say(case, f"{medians[0]:>7.0f} {medians[1]:>8.0f}{bare} {len(statements):>9}")
+        say(case, "".join(f"{one:<16}" for one in (*told, "", "")[:3]) + str(len(statements)))
+
+
+def _medians(seen: list[tuple[float, float]]) -> str:
+    here, there = (statistics.median(side) for side in zip(*seen, strict=True))
+    return f"{here:.0f} + {there:.0f}"
 
 
 def _session_named_in(app: Flask, token: str) -> str:
