@@ -42,7 +42,7 @@ from webapp.web import (
     template_filters,
 )
 from webapp.web.application import Application
-from webapp.web.extensions import cache, csrf, htmx, migrate, sqlalchemy
+from webapp.web.extensions import Migrations, cache, csrf, htmx, sqlalchemy
 from webapp.webhooks import sending
 
 __all__ = ["create_app", "models"]
@@ -107,7 +107,7 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
         pool_size=settings.database_pool_size, max_overflow=settings.database_max_overflow
     )
     sqlalchemy.init_app(app)
-    migrate.init_app(app, sqlalchemy, directory=str(PROJECT_ROOT / "migrations"))
+    app.extensions["migrate"] = Migrations(app, str(PROJECT_ROOT / "migrations"))
     csrf.init_app(app)
     htmx.init_app(app)
     cache.init_app(app, config=_cache_config(settings))
