@@ -23,7 +23,7 @@ ONLY_FOR_COMMANDS = {
     "webapp.transactions.worker": "the worker",
     "yaml": "the certification",
 }
-NOT_SET_UP = {"redis": "limits in PostgreSQL", "sentry_sdk": "no collector"}
+NOT_SET_UP = {"redis": "limits in PostgreSQL", "rich": "no terminal", "sentry_sdk": "no collector"}
 
 
 @pytest.fixture(scope="module")
