@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import text
@@ -68,3 +68,15 @@ def fold_totals(url: str, folder: Path) -> None:
         with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM (ANALYZE)"))
         db.engine.dispose()
+
+
+def memory_of_workers(master: int, kind: str = "Rss") -> list[float]:
+    """Return the memory (MiB; `Rss`, or `Pss` for its own share) of each process that a gunicorn master runs."""
+    children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    found = []
+    for child in children:
+        with suppress(OSError):  # it ended in this very moment
+            lines = Path(f"/proc/{child}/smaps_rollup").read_text().splitlines()
+            sizes = [line.split()[1] for line in lines if line.startswith(f"{kind}:")]
+            found += [int(size) / 1024 for size in sizes]
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -23,7 +23,6 @@ from webapp.transactions.models import Transaction, TransactionEvent
 from webapp.transactions.totals import queries as totals
 
 NEWEST_FIRST = (Transaction.created_at.desc(), Transaction.id.desc())
-EXPORT_CHUNK = 500
 WALKED = 500
 """Rows that a list walks to reach an offset; farther ones are found by the kept totals."""
 
@@ -165,54 +164,6 @@ def following(query: Select[Any], wanted: Filter, place: Place | None, *, size: 
 
 def _behind(place: Place) -> ColumnElement[bool]:
     return tuple_(Transaction.created_at, Transaction.id) < (place.created_at, place.row_id)
-
-
-EXPORTED = {
-    "id": Transaction.id,
-    "transaction_id": Transaction.transaction_id,
-    "status": Transaction.status,
-    "bank": Transaction.bank,
-    "transaction_type": Transaction.transaction_type,
-    "reference": Transaction.reference,
-    "customer.full_name": Transaction.customer_full_name,
-    "customer.phone": Transaction.customer_phone,
-    "customer.national_id": Transaction.customer_national_id,
-    "customer.concept": Transaction.concept,
-    "amount": Transaction.amount,
-    "currency": Transaction.currency,
-    "payer_bank": Transaction.payer_bank,
-    "operation_date": Transaction.operation_date,
-    "bank_amount": Transaction.bank_amount,
-    "bank_reference": Transaction.bank_reference,
-    "version": Transaction.version,
-    "created_at": Transaction.created_at,
-    "updated_at": Transaction.updated_at,
-}
-"""The columns of an export, by the names that the JSON has for them."""
-
-
-def exported(wanted: Filter) -> Iterator[Sequence[Row[Any]]]:
-    """Return all rows of a filter, newest first, with EXPORTED's values, in parts of EXPORT_CHUNK rows.
-
-    The first part is read now, so that errors come before anything is sent. Each part is a query of its
-    own from where the last one ended: a slow reader holds no connection and no snapshot.
-    """
-    engine = db.engine  # the rest is read outside of the application's context
-    columns = select(*EXPORTED.values()).where(Transaction.deleted_at.is_(None))
-    query = narrowed(columns, wanted).order_by(*NEWEST_FIRST).limit(EXPORT_CHUNK)  # type: ignore[arg-type]
-
-    def after(place: Place | None) -> Sequence[Row[Any]]:
-        part = query if place is None else query.where(_behind(place))
-        with engine.connect() as connection:
-            return connection.execute(part).all()
-
-    def rest(rows: Sequence[Row[Any]]) -> Iterator[Sequence[Row[Any]]]:
-        while rows:
-            yield rows
-            last = Place(rows[-1].created_at, rows[-1].id)
-            rows = after(last) if len(rows) == EXPORT_CHUNK else []
-
-    return rest(after(None))
 
 
 def _ids() -> Select[Transaction]:
