@@ -74,6 +74,8 @@ def exported(wanted: Filter) -> Iterator[Sequence[Row[Any]]]:
             yield rows
             last = (datetime.fromisoformat(rows[-1].created_at), uuid.UUID(rows[-1].id))
             rows = after(last) if len(rows) == EXPORT_CHUNK else []
-            time.sleep(time.thread_time() - begun)  # other requests of this process get as much of it
+            time.sleep(
+                time.thread_time() - begun
+            )  # other requests of this process get as much of it
 
     return rest(after(None))
