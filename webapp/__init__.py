@@ -31,6 +31,7 @@ from webapp.transactions import queries as transaction_queries
 from webapp.transactions.views import bp as transactions_pages
 from webapp.web import (
     assets,
+    compression,
     error_pages,
     guard,
     health,
@@ -64,6 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     strict_json.init_app(app)
     app.config.update(security.session_config(settings))
     request_log.init_app(app, settings)
+    compression.init_app(app)
     security.init_app(app, settings)
     _bind_extensions(app, settings)
     language.init_app(app)
