@@ -125,6 +125,17 @@ def spread_of(wanted: Filter, offset: int) -> Spread:
     return Spread(offset)
 
 
+def versions_on_page(
+    wanted: Filter, *, number: int, size: int
+) -> tuple[int, list[tuple[uuid.UUID, int]]]:
+    """Return how long the list is, and the ids and versions on a page: all by which a reader knows that it changed."""
+    total = count(wanted)
+    columns = select(Transaction.id, Transaction.version).where(Transaction.deleted_at.is_(None))
+    query = narrowed(columns, wanted).order_by(*NEWEST_FIRST)  # type: ignore[arg-type]
+    rows: Any = db.session.execute(query.offset((number - 1) * size).limit(size))
+    return total, [(row.id, row.version) for row in rows]
+
+
 def count(wanted: Filter) -> int:
     """Return how many payments a filter finds, exactly: kept, or counted where few can match."""
     if wanted.is_kept:
