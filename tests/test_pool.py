@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import threading
 from collections.abc import Iterator
 
@@ -10,7 +11,9 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from webapp.kernel import database
+from webapp.kernel.config import PROJECT_ROOT, Settings
 from webapp.kernel.database import engine_options
+from webapp.transactions import asking, worker
 
 PID = text("SELECT pg_backend_pid()")
 
@@ -70,3 +73,11 @@ def test_a_thread_that_finds_every_connection_in_use_waits_for_one(engine: Engin
     assert pid(engine)
     for connection in held:
         connection.close()
+
+
+def test_the_default_pool_is_as_large_as_a_process_needs():
+    """A thread uses one connection, and a second one for a moment where a limit is counted beside its work."""
+    gunicorn = runpy.run_path(str(PROJECT_ROOT / "gunicorn.conf.py"))
+    web = 2 * gunicorn["threads"] + asking.bank_pool._size
+    asking_and_sending = 2 * (worker.THREADS + 4)
+    assert max(web, asking_and_sending) <= Settings.variables()["DATABASE_POOL_SIZE"].default
