@@ -17,8 +17,7 @@ from webapp.api import cors, limiting
 from webapp.api.openapi.pages import pages as api_docs
 from webapp.api.routes import bp as api
 from webapp.api.tokens import ApiGate
-from webapp.banking import availability as bank_health
-from webapp.banking import connection
+from webapp.banking import connection, in_force
 from webapp.banking.views import bp as banking_pages
 from webapp.development.postgres import EmbeddedPostgres
 from webapp.kernel.config import PROJECT_ROOT, Settings
@@ -82,7 +81,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     navigation.init_app(
         app,
         count_for_review=transaction_queries.count_for_review,
-        bank_down_since=lambda: _down_since(bank.policy.environment),
+        bank_down_since=_down_since,
         bank_environment=lambda: app.extensions["bank"].policy.environment,
     )
     assets.init_app(app)
@@ -128,6 +127,6 @@ def _cache_config(settings: Settings) -> dict[str, object]:
     return {**common, "CACHE_TYPE": "FileSystemCache", "CACHE_DIR": folder}
 
 
-def _down_since(environment: str) -> datetime | None:
-    state = bank_health.current(environment)
+def _down_since() -> datetime | None:
+    state = in_force.health()
     return None if state.up else state.since
