@@ -339,15 +339,15 @@ def waiting_since() -> ColumnElement[datetime]:
     return func.coalesce(Transaction.review_since, Transaction.updated_at)
 
 
-def waiting_for_review() -> list[tuple[Transaction, datetime]]:
-    """Return what a supervisor must decide and since when it waits, the longest first (at most 200)."""
+def waiting_for_review(*, most: int = 200) -> list[tuple[Transaction, datetime]]:
+    """Return what a supervisor must decide and since when it waits, the longest first, at most so many."""
     since = waiting_since().label("since")
     rows = db.session.execute(
         alive()
         .add_columns(since)
         .where(Transaction.status.in_(DECIDABLE))
         .order_by(since, Transaction.id)
-        .limit(200)
+        .limit(most)
     )
     return [(row[0], row[1]) for row in rows]
 
