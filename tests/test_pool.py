@@ -79,5 +79,8 @@ def test_the_default_pool_is_as_large_as_a_process_needs():
     """A thread uses one connection, and a second one for a moment where a limit is counted beside its work."""
     gunicorn = runpy.run_path(str(PROJECT_ROOT / "gunicorn.conf.py"))
     web = 2 * gunicorn["threads"] + asking.bank_pool._size
-    asking_and_sending = 2 * (worker.THREADS + 4)
-    assert max(web, asking_and_sending) <= Settings.variables()["DATABASE_POOL_SIZE"].default
+    asking_and_sending = worker.ASKING + worker.SENDING + 2
+    sizes = Settings.variables()
+    kept = sizes["DATABASE_POOL_SIZE"].default
+    assert web <= kept
+    assert asking_and_sending <= kept + sizes["DATABASE_MAX_OVERFLOW"].default

@@ -59,7 +59,7 @@ ROUTES: dict[tuple[str, str], tuple[int, Ask]] = {
     ("GET", "/transactions"): (5, page("/transactions?status=IN_PROGRESS")),
     ("GET", "/transactions/new"): (3, page("/transactions/new")),
     ("POST", "/transactions/new"): (
-        5,
+        2,
         form("/transactions/new", typed_payment, by="cashier"),
     ),
     ("GET", "/transactions/<transaction_id>"): (8, page("/transactions/{payment}")),
@@ -156,10 +156,10 @@ ROUTES: dict[tuple[str, str], tuple[int, Ask]] = {
     ("POST", "/api/v1/auth/refresh"): (7, token_exchange("/auth/refresh")),
     ("POST", "/api/v1/auth/logout"): (3, token_exchange("/auth/logout")),
     ("GET", "/api/v1/auth/me"): (2, api("GET", "/auth/me")),
-    ("POST", "/api/v1/transactions"): (7, api("POST", "/transactions", new_payment)),
+    ("POST", "/api/v1/transactions"): (3, api("POST", "/transactions", new_payment)),
     ("GET", "/api/v1/transactions"): (4, api("GET", "/transactions?status=IN_PROGRESS")),
     ("POST", "/api/v1/transactions/batch"): (
-        7,
+        3,
         api("POST", "/transactions/batch", lambda house: {"items": [new_payment(house)]}),
     ),
     ("GET", "/api/v1/transactions/export"): (3, api("GET", "/transactions/export")),
