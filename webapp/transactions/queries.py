@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Row, Select, func, not_, or_, select, text, tuple_
 from sqlalchemy.orm import joinedload
 
-from webapp.accounts.models import ApiKey
+from webapp.accounts.models import ApiKey, User
 from webapp.banking.gateway import TransactionType
-from webapp.kernel import clock
 from webapp.kernel.database import db
 from webapp.kernel.errors import NotFound
-from webapp.transactions import identifiers
+from webapp.transactions import placing
 from webapp.transactions.filtering import Filter
 from webapp.transactions.lifecycle import DECIDABLE
 from webapp.transactions.models import Transaction, TransactionEvent
+from webapp.transactions.narrowing import (
+    has_id,
+    has_word_read,
+    has_words,
+    narrowed,
+    searched_words,
+    word_query,
+)
+from webapp.transactions.placing import NEWEST_FIRST
 from webapp.transactions.totals import queries as totals
+from webapp.transactions.totals.periods import Grain, stretches
 
-NEWEST_FIRST = (Transaction.created_at.desc(), Transaction.id.desc())
 EXPORT_CHUNK = 500
-WALKED = 500
-"""Rows that a list walks to reach an offset; farther ones are found by the kept totals."""
 
 
 @dataclass(frozen=True)
@@ -52,39 +58,6 @@ def alive() -> Select[Transaction]:
     )
 
 
-def narrowed(query: Select[Transaction], wanted: Filter) -> Select[Transaction]:
-    """Add the filter's conditions to a query."""
-    exact = {
-        Transaction.status: wanted.status,
-        Transaction.bank: wanted.bank,
-        Transaction.transaction_type: wanted.transaction_type,
-        Transaction.reference: wanted.reference,
-        Transaction.customer_phone: wanted.phone,
-        Transaction.customer_national_id: wanted.national_id,
-    }
-    query = query.where(*(column == value for column, value in exact.items() if value is not None))
-    if wanted.q:
-        query = query.where(_found_by_text(wanted.q))
-    if wanted.from_date:
-        query = query.where(Transaction.created_at >= clock.start_of_day(wanted.from_date))
-    if wanted.to_date:
-        query = query.where(Transaction.created_at < clock.end_of_day(wanted.to_date))
-    return query
-
-
-def _found_by_text(text: str) -> ColumnElement[bool]:
-    """Match the beginnings of the words of a name, or a reference or id as written.
-
-    No name has a digit and no reference a letter, so one index answers where a digit stands.
-    """
-    words = identifiers.searchable(text).split()
-    by_id = Transaction.transaction_id == text.strip()
-    if not words or any(character.isdigit() for character in text):
-        return or_(Transaction.reference == text.strip(), by_id)
-    prefixes = func.to_tsquery("simple", " & ".join(f"{word}:*" for word in words[:10]))
-    return or_(Transaction.name_words.op("@@")(prefixes), by_id)
-
-
 def page(wanted: Filter, *, number: int, size: int) -> Page:
     """Return one page, newest first; a number beyond the end gives an empty page."""
     return offset_page(wanted, offset=(number - 1) * size, size=size)
@@ -93,20 +66,11 @@ def page(wanted: Filter, *, number: int, size: int) -> Page:
 def offset_page(wanted: Filter, *, offset: int, size: int) -> Page:
     """Return a page as `page` does, from any offset; kept totals spare counting and walking there."""
     total = count(wanted)
-    query = narrowed(alive(), wanted).order_by(*NEWEST_FIRST).limit(size)
-    number = offset // size + 1
-    if offset > WALKED and wanted.is_kept:
-        spot = totals.spot(
-            wanted.dimensions, offset, from_day=wanted.from_date, to_day=wanted.to_date
-        )
-        if spot is None:
-            return Page(items=[], total=total, number=number, size=size)
-        query, offset = (
-            query.where(Transaction.created_at < clock.end_of_day(spot.day)),
-            spot.offset,
-        )
-    rows = list(db.session.scalars(query.offset(offset))) if total else []
-    return Page(items=rows, total=total, number=number, size=size)
+    rows: list[Transaction] = []
+    if offset < total:
+        place = placing.place(wanted, offset=offset, size=size, total=total)
+        rows = list(db.session.scalars(place.cut(alive(), wanted, size=size)))
+    return Page(items=rows, total=total, number=offset // size + 1, size=size)
 
 
 def count(wanted: Filter) -> int:
@@ -114,8 +78,37 @@ def count(wanted: Filter) -> int:
     if wanted.is_kept:
         kept = totals.total(wanted.dimensions, from_day=wanted.from_date, to_day=wanted.to_date)
         return kept.payments
-    found = select(func.count()).select_from(narrowed(_ids(), wanted).subquery())
-    return db.session.scalar(found) or 0
+    words = searched_words(wanted.q or "")
+    if len(words) == 1 and wanted.has_kept_word:
+        return _count_of_word(words[0], wanted)
+    if len(words) > 1 and wanted == Filter(q=wanted.q):
+        return totals.with_words(word_query(words)) + _count_of_id(words, wanted)
+    return _rows_of(narrowed(_ids(), wanted))
+
+
+def _count_of_id(words: list[str], wanted: Filter) -> int:
+    """Count the payment whose id the text is, where its name has not all the words as well."""
+    others = narrowed(_ids(), replace(wanted, q=None))
+    return _rows_of(others.where(has_id(wanted.q or ""), not_(has_words(words))))
+
+
+def _count_of_word(word: str, wanted: Filter) -> int:
+    """Count by the kept totals of names: of all time, or of whole months, with the days around them counted."""
+    total = _count_of_id([word], wanted)
+    if not (wanted.from_date or wanted.to_date):
+        return total + totals.with_word(word, wanted.dimensions)
+    for part in stretches(wanted.from_date, wanted.to_date, longest=Grain.MONTH):
+        if part.grain is Grain.MONTH:
+            months = totals.months_with_word(word, first=part.first, last=part.last)
+            total += sum(payments for _, payments in months)
+        else:
+            days = replace(wanted, q=None, from_date=part.first, to_date=part.last)
+            total += _rows_of(narrowed(_ids(), days).where(has_word_read(word)))
+    return total
+
+
+def _rows_of(query: Select[Transaction]) -> int:
+    return db.session.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 
 @dataclass(frozen=True)
@@ -136,10 +129,10 @@ def rows_after(wanted: Filter, place: Place | None, *, size: int) -> tuple[list[
 
     Rows that are inserted meanwhile are newer than the place: no row comes twice, none is skipped.
     """
-    query = narrowed(alive(), wanted).order_by(*NEWEST_FIRST).limit(size + 1)
-    if place is not None:
-        query = query.where(_behind(place))
-    rows = list(db.session.scalars(query))
+    last = place.created_at if place else None
+    near = placing.place_after(wanted, last, size=size + 1)
+    behind = [_behind(place)] if place else []
+    rows = list(db.session.scalars(near.cut(alive(), wanted, size=size + 1, also=behind)))
     return rows[:size], len(rows) > size
 
 
@@ -362,6 +355,16 @@ def waiting_for_review() -> list[tuple[Transaction, datetime]]:
         .limit(200)
     )
     return [(row[0], row[1]) for row in rows]
+
+
+def people_who_log() -> list[tuple[str, str]]:
+    """Return ids and names of the people and programs who logged payments, by name."""
+    rows = db.session.execute(
+        select(User.id, User.full_name)
+        .where(User.id.in_(totals.creators()))
+        .order_by(func.lower(User.full_name), User.id)
+    )
+    return [(str(row[0]), row[1]) for row in rows]
 
 
 def count_for_review() -> int:
