@@ -42,7 +42,9 @@ PAGE_SIZE = 25
 @requires(Permission.TRANSACTION_READ)
 def index() -> ResponseReturnValue:
     """Show the list, narrowed by what stands in the address."""
-    filters = FilterForm(request.args)
+    # The form is not sent again with the rows alone.
+    people = [] if is_part_asked_for() else queries.people_who_log()
+    filters = FilterForm(request.args, people=people)
     page = _page(filters)
     response = page_or_part(
         "transactions/list.html",
