@@ -113,8 +113,12 @@ class Processes:
         """Return the process id of something that was started under this name."""
         return self._running[name].pid
 
-    def migrate(self) -> None:
-        self._flask("db", "upgrade")
+    def migrate(self, revision: str = "head") -> None:
+        self._flask("db", "upgrade", revision)
+
+    def prove_totals(self) -> str:
+        """Compare the kept totals with the payments; return what the command says."""
+        return self._flask("totals", "verify").strip()
 
     def add_demo_data(self) -> None:
         """Add the demo people and their payments, which are due at once."""
@@ -206,7 +210,7 @@ class Processes:
         """Return what a process has printed."""
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
-    def _flask(self, *command: str, typed: str = "") -> None:
+    def _flask(self, *command: str, typed: str = "") -> str:
         done = subprocess.run(
             [sys.executable, "-m", "flask", *command],
             cwd=PROJECT_ROOT,
@@ -218,6 +222,7 @@ class Processes:
             check=False,
         )
         assert done.returncode == 0, f"flask {' '.join(command)}: {done.stdout}{done.stderr}"
+        return done.stdout
 
     def _start(self, name: str, module: str, *arguments: str) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
