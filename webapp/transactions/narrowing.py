@@ -22,7 +22,7 @@ LEAST_DIGITS = 4
 MOST_WORDS = 10
 
 
-def narrowed(query: Select[Transaction], wanted: Filter) -> Select[Transaction]:
+def narrowed(query: Select[Any], wanted: Filter) -> Select[Any]:
     """Add the filter's conditions to a query."""
     return query.where(*conditions(wanted))
 

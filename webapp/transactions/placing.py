@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, literal
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -41,12 +42,12 @@ class Place:
 
     def cut(
         self,
-        query: Select[Transaction],
+        query: Select[Any],
         wanted: Filter,
         *,
         size: int,
         also: Sequence[ColumnElement[bool]] = (),
-    ) -> Select[Transaction]:
+    ) -> Select[Any]:
         """Let a query find `size` rows of a filter there, newest first, which meet other conditions as well."""
         if self.among_few:
             ids = narrowing.ids_of_few(wanted, offset=self.offset, size=size, also=also)
@@ -145,7 +146,7 @@ def _among(days: list[tuple[date, int]], offset: int, size: int) -> Place:
     return Place(offset - skipped, days=tuple(held))
 
 
-def _of_days(query: Select[Transaction], days: tuple[date, ...]) -> Select[Transaction]:
+def _of_days(query: Select[Any], days: tuple[date, ...]) -> Select[Any]:
     """Read each day as a stretch of the index that the filter fits best."""
     moments = ARRAY(DateTime(timezone=True))
     begins = literal([clock.start_of_day(day) for day in days], moments)

@@ -129,11 +129,16 @@ def rows_after(wanted: Filter, place: Place | None, *, size: int) -> tuple[list[
 
     Rows that are inserted meanwhile are newer than the place: no row comes twice, none is skipped.
     """
+    rows = list(db.session.scalars(following(alive(), wanted, place, size=size)))
+    return rows[:size], len(rows) > size
+
+
+def following(query: Select[Any], wanted: Filter, place: Place | None, *, size: int) -> Select[Any]:
+    """Let a query find the rows that follow a place, and one more, which tells whether there are more."""
     last = place.created_at if place else None
     near = placing.place_after(wanted, last, size=size + 1)
     behind = [_behind(place)] if place else []
-    rows = list(db.session.scalars(near.cut(alive(), wanted, size=size + 1, also=behind)))
-    return rows[:size], len(rows) > size
+    return near.cut(query, wanted, size=size + 1, also=behind)
 
 
 def _behind(place: Place) -> ColumnElement[bool]:
