@@ -71,9 +71,12 @@ END $$
 WEIGHED = (
     "bank_environment", "status", "bank", "transaction_type", "created_by", "created_at", "deleted_at", "amount", "bank_amount",
 )  # fmt: skip
+LOCK = "LOCK TABLE transactions IN ACCESS EXCLUSIVE MODE"
+"""In the order in which writers lock: payments, then changes. Held for milliseconds, while nothing is read or filled."""
 
 
 def upgrade() -> None:
+    op.execute(LOCK)
     op.create_table(
         TABLE,
         sa.Column("prefix", sa.String(255, collation="C"), nullable=False),
@@ -119,6 +122,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute(LOCK)
     _append(with_names=False)
     op.execute("DROP TRIGGER add_to_names ON transaction_total_changes")
     op.execute("DROP FUNCTION transaction_total_changes_add_to_names()")
