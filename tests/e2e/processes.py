@@ -22,6 +22,8 @@ from webapp.kernel import lifeline
 from webapp.kernel.config import PROJECT_ROOT
 
 READY_SECONDS = 120.0
+MIGRATION_SECONDS = 1_800.0
+"""On a database of any size that measurements load."""
 STOP_SECONDS = 15.0
 NEXT_CHECK_SECONDS = 35
 """After which the worker asks again about a new payment that the bank does not show yet."""
@@ -114,11 +116,11 @@ class Processes:
         return self._running[name].pid
 
     def migrate(self, revision: str = "head") -> None:
-        self._flask("db", "upgrade", revision)
+        self._flask("db", "upgrade", revision, seconds=MIGRATION_SECONDS)
 
     def prove_totals(self) -> str:
         """Compare the kept totals with the payments; return what the command says."""
-        return self._flask("totals", "verify").strip()
+        return self._flask("totals", "verify", seconds=MIGRATION_SECONDS).strip()
 
     def add_demo_data(self) -> None:
         """Add the demo people and their payments, which are due at once."""
@@ -210,7 +212,7 @@ class Processes:
         """Return what a process has printed."""
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
-    def _flask(self, *command: str, typed: str = "") -> str:
+    def _flask(self, *command: str, typed: str = "", seconds: float = READY_SECONDS) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "flask", *command],
             cwd=PROJECT_ROOT,
@@ -218,7 +220,7 @@ class Processes:
             input=typed,
             capture_output=True,
             text=True,
-            timeout=READY_SECONDS,
+            timeout=seconds,
             check=False,
         )
         assert done.returncode == 0, f"flask {' '.join(command)}: {done.stdout}{done.stderr}"
