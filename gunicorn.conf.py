@@ -28,8 +28,12 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
 control_socket_disable = True
 
 
-def on_starting(_server: Any) -> None:
-    """Before any worker: an empty folder for the counters that the workers share."""
+def on_starting(server: Any) -> None:
+    """Before any worker: an empty folder for the counters that the workers share, and the application, loaded once.
+
+    Workers are forked from here, so that each is ready at once and shares what was loaded, also after `max_requests`.
+    `preload_app` would load it before this, without the folder. A new release wants a restart: HUP keeps the old code.
+    """
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or _metrics_folder()
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     os.makedirs(folder, exist_ok=True)
@@ -40,6 +44,7 @@ def on_starting(_server: Any) -> None:
         from webapp.kernel.lifeline import follow_supervisor
 
         follow_supervisor()
+    server.app.wsgi()
 
 
 def _metrics_folder() -> str:

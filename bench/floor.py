@@ -25,7 +25,7 @@ import psycopg2
 import requests
 
 from bench import plausible
-from bench.harness import databases, say
+from bench.harness import databases, fold_totals, say
 from tests.e2e.processes import Processes, free_port, wait_until
 from webapp.development.demo import DEMO_PASSWORD
 from webapp.kernel.config import PROJECT_ROOT
@@ -121,9 +121,10 @@ def serving(url: str, rows: int, workers: int, threads: int) -> Iterator[tuple[S
         try:
             processes.migrate()
             processes.add_demo_data()
-            plausible.load(url, rows, cashiers=_cashiers(url))
+            plausible.load(url, rows, cashiers=cashiers(url))
+            fold_totals(url, Path(folder))
             processes.start_web()
-            token = _signed_in(processes.web_url)
+            token = signed_in(processes.web_url)
             product = Server("product", processes.web_url, token, processes.pid_of("web"))
             port = free_port()
             bare = _floor(url, port, workers, threads, Path(folder))
@@ -216,7 +217,8 @@ def _floor(
         )  # fmt: skip
 
 
-def _signed_in(url: str) -> str:
+def signed_in(url: str) -> str:
+    """Return a token of the demo integrator."""
     answer = requests.post(
         f"{url}/api/v1/auth/login",
         json={"email": "integrador@demo.test", "password": DEMO_PASSWORD},
@@ -236,7 +238,8 @@ def _rows(url: str, query: str) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _cashiers(url: str) -> list[str]:
+def cashiers(url: str) -> list[str]:
+    """Return the ids of those who log payments in the demo data."""
     return _rows(
         url, "SELECT id::text FROM users WHERE role IN ('cashier', 'supervisor') ORDER BY email"
     )

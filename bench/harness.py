@@ -5,13 +5,18 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from sqlalchemy import text
 
 from tests.e2e.processes import Processes
 from tests.support.databases import DatabaseMaker
+from webapp import create_app
 from webapp.development.postgres import EmbeddedPostgres
-from webapp.kernel.config import PROJECT_ROOT
+from webapp.kernel.config import PROJECT_ROOT, Settings
+from webapp.kernel.database import db
+from webapp.transactions.totals import keeping
 
 LIMIT = 2
 """BANESCO_RATE_LIMIT: calls about one payment in any 60 s."""
@@ -51,3 +56,27 @@ def say(what: str, value: str = "") -> None:
     """Print one line of the result."""
     sys.stdout.write(f"{what:<48}{value}\n".rstrip() + "\n")
     sys.stdout.flush()
+
+
+def fold_totals(url: str, folder: Path) -> None:
+    """Fold the kept totals of what was loaded, as the worker does at once, and analyse the tables."""
+    settings = {"DATABASE_URL": url, "DATA_DIR": str(folder), "SECRET_KEY": "of a measurement"}
+    app = create_app(Settings.from_environment(settings))
+    with app.app_context():
+        while keeping.fold():
+            pass
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM (ANALYZE)"))
+        db.engine.dispose()
+
+
+def memory_of_workers(master: int, kind: str = "Rss") -> list[float]:
+    """Return the memory (MiB; `Rss`, or `Pss` for its own share) of each process that a gunicorn master runs."""
+    children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    found = []
+    for child in children:
+        with suppress(OSError):  # it ended in this very moment
+            lines = Path(f"/proc/{child}/smaps_rollup").read_text().splitlines()
+            sizes = [line.split()[1] for line in lines if line.startswith(f"{kind}:")]
+            found += [int(size) / 1024 for size in sizes]
+    return found

@@ -76,6 +76,21 @@
     });
   }
 
+  // ---- A sentence counts the seconds that it names; what comes then, the next poll shows ----
+
+  function tickSentences() {
+    document.querySelectorAll("[data-ticks]").forEach((sentence) => {
+      const before = sentence.dataset.ticks;
+      const left = Number(before) - 1;
+      if (left < 1) {
+        delete sentence.dataset.ticks;
+        return;
+      }
+      sentence.dataset.ticks = String(left);
+      sentence.textContent = sentence.textContent.replace(before, String(left));
+    });
+  }
+
   // ---- Polling: while something may change, in a visible tab, never under somebody's hands ----
 
   const waited = new WeakMap();
@@ -102,6 +117,7 @@
 
   setInterval(() => {
     tickCountdowns();
+    tickSentences();
     tickPolls();
   }, 1000);
 
@@ -153,6 +169,7 @@
 
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.elt.matches("form")) release(event.detail.elt);
+    if (event.detail.xhr.status === 304) answered(); // nothing changed, so nothing is swapped
   });
 
   document.addEventListener("htmx:beforeSwap", (event) => {
@@ -164,8 +181,7 @@
   });
 
   document.addEventListener("htmx:afterSettle", (event) => {
-    slower = 1;
-    showRequestError(null);
+    answered();
     announceChanges(false);
     const source = event.detail.requestConfig && event.detail.requestConfig.elt;
     const method = event.detail.requestConfig && event.detail.requestConfig.verb;
@@ -173,6 +189,11 @@
     const next = source && source.dataset.focusAfter && document.querySelector(source.dataset.focusAfter);
     if (next) next.focus();
   });
+
+  function answered() {
+    slower = 1;
+    showRequestError(null);
+  }
 
   function failed(when) {
     slower = Math.min(slower * 2, 16);

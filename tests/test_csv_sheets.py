@@ -114,3 +114,19 @@ def test_numbers_stay_numbers_also_below_zero():
 def test_moments_are_iso_8601_and_nothing_is_an_empty_cell():
     moment = datetime(2026, 11, 24, 13, 5, tzinfo=UTC)
     assert csv_sheets.written([[moment, None, "x"]]) == "2026-11-24T13:05:00Z,,x\r\n"
+
+
+def test_a_cell_with_commas_is_one_cell_beside_plain_ones():
+    rows: list[list[str | None]] = [
+        ["Pérez, Juan", None, "a"],
+        ["", "b, c", "d"],
+        [None],
+        ["x", "", ""],
+    ]
+    sheet = csv_sheets.written(rows)
+    assert sheet == '"Pérez, Juan",,a\r\n,"b, c",d\r\n""\r\nx,,\r\n'
+
+
+def test_one_cell_that_would_be_calculated_is_guarded_beside_plain_ones():
+    row = ["plain", "=1+1", Decimal("-2"), "", "+58 414"]
+    assert csv_sheets.written([row]) == "plain,'=1+1,-2.00,,'+58 414\r\n"

@@ -25,7 +25,7 @@ def test_ready_with_the_newest_migration(anyone: Browser):
     assert answer.status_code == 200
     assert answer.get_json() == {
         "status": "ok",
-        "checks": {"database": "ok", "migrations": "ok"},
+        "checks": {"database": "ok", "migrations": "ok", "limits": "ok"},
     }
 
 

@@ -22,6 +22,7 @@ from tests.test_errors import other_app
 from webapp.kernel import server_watch
 from webapp.kernel.database import db, engine_options
 from webapp.kernel.server_watch import CommitCut
+from webapp.transactions import service
 from webapp.transactions.models import Transaction
 
 SOON = 7
@@ -61,6 +62,11 @@ def program(app: Flask, cast: Cast, relay: Relay, tmp_path: Path) -> Iterator[Pr
         db.engine.dispose()
 
 
+def ask(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+
+
 def watchers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "database-watch"]
 
@@ -84,22 +90,22 @@ def test_a_rollback_ends_when_the_server_is_frozen(relay: Relay, engine: Engine)
 
 
 def test_while_the_server_is_frozen_nobody_waits_again(relay: Relay, engine: Engine):
-    engine.connect().close()
+    ask(engine)
     relay.freeze()
     with pytest.raises(OperationalError):
-        engine.connect()
+        ask(engine)
     begun = time.monotonic()
     for _ in range(50):
         with pytest.raises(OperationalError):
-            engine.connect()
+            ask(engine)
     assert time.monotonic() - begun < SOON
 
 
 def test_the_server_is_used_again_as_soon_as_it_answers(relay: Relay, engine: Engine):
-    engine.connect().close()
+    ask(engine)
     relay.freeze()
     with pytest.raises(OperationalError):
-        engine.connect()
+        ask(engine)
     relay.thaw()
     wait_until(lambda: works(engine), seconds=SOON, describe="the server answers")
 
@@ -179,6 +185,36 @@ def test_a_payment_whose_commit_was_cut_may_be_sent_again_and_exists_once(
     again = program.post("/transactions", body)
     assert again.status_code in (200, 201), again.text
     assert stored(body["transaction_id"]) == 1
+
+
+def test_a_payment_that_commits_by_itself_has_an_unknown_outcome_where_it_is_cut(
+    app: Flask, cast: Cast, relay: Relay, tmp_path: Path
+):
+    other = other_app(relay.url, tmp_path)
+    details = payments.details()
+
+    def send() -> service.Logged:
+        return service.log(
+            actor=cast.cashier.actor,
+            details=details,
+            transaction_id=None,
+            submission_key="one-form",
+            bank_environment="qa",
+            receiving_account=None,
+        )
+
+    with other.app_context():
+        relay.freeze_after(b"INSERT INTO transactions")
+        with pytest.raises(OperationalError) as cut:
+            send()
+        assert isinstance(cut.value.orig, CommitCut)
+        db.session.rollback()
+        relay.thaw()
+        wait_until(lambda: works(db.engine), seconds=SOON, describe="the server answers")
+        again = send()
+        db.engine.dispose()
+    assert again.created is False
+    assert stored(again.transaction.transaction_id) == 1
 
 
 def test_a_page_says_that_a_form_may_have_been_saved(

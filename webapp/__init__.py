@@ -17,8 +17,7 @@ from webapp.api import cors, limiting
 from webapp.api.openapi.pages import pages as api_docs
 from webapp.api.routes import bp as api
 from webapp.api.tokens import ApiGate
-from webapp.banking import availability as bank_health
-from webapp.banking import connection
+from webapp.banking import connection, in_force
 from webapp.banking.views import bp as banking_pages
 from webapp.development.postgres import EmbeddedPostgres
 from webapp.kernel.config import PROJECT_ROOT, Settings
@@ -31,6 +30,7 @@ from webapp.transactions import queries as transaction_queries
 from webapp.transactions.views import bp as transactions_pages
 from webapp.web import (
     assets,
+    compression,
     error_pages,
     guard,
     health,
@@ -41,7 +41,8 @@ from webapp.web import (
     strict_json,
     template_filters,
 )
-from webapp.web.extensions import cache, csrf, htmx, migrate, sqlalchemy
+from webapp.web.application import Application
+from webapp.web.extensions import Migrations, cache, csrf, htmx, sqlalchemy
 from webapp.webhooks import sending
 
 __all__ = ["create_app", "models"]
@@ -53,7 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     Raises SettingsError with one line that names the variable.
     """
     settings = settings or Settings.from_environment(os.environ)
-    app = Flask(
+    app = Application(
         __name__,
         template_folder=str(PROJECT_ROOT / "templates"),
         static_folder=None,
@@ -63,6 +64,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     strict_json.init_app(app)
     app.config.update(security.session_config(settings))
     request_log.init_app(app, settings)
+    compression.init_app(app)
     security.init_app(app, settings)
     _bind_extensions(app, settings)
     language.init_app(app)
@@ -79,7 +81,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     navigation.init_app(
         app,
         count_for_review=transaction_queries.count_for_review,
-        bank_down_since=lambda: _down_since(bank.policy.environment),
+        bank_down_since=_down_since,
         bank_environment=lambda: app.extensions["bank"].policy.environment,
     )
     assets.init_app(app)
@@ -106,7 +108,7 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
         pool_size=settings.database_pool_size, max_overflow=settings.database_max_overflow
     )
     sqlalchemy.init_app(app)
-    migrate.init_app(app, sqlalchemy, directory=str(PROJECT_ROOT / "migrations"))
+    app.extensions["migrate"] = Migrations(app, str(PROJECT_ROOT / "migrations"))
     csrf.init_app(app)
     htmx.init_app(app)
     cache.init_app(app, config=_cache_config(settings))
@@ -125,6 +127,6 @@ def _cache_config(settings: Settings) -> dict[str, object]:
     return {**common, "CACHE_TYPE": "FileSystemCache", "CACHE_DIR": folder}
 
 
-def _down_since(environment: str) -> datetime | None:
-    state = bank_health.current(environment)
+def _down_since() -> datetime | None:
+    state = in_force.health()
     return None if state.up else state.since

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from pydantic import BaseModel
 
 from tests.support import payments
 from tests.support.bank import FakeGateway, answer, movement
 from tests.support.pages import Browser
 from tests.support.people import Cast
 from tests.support.programs import Program, payment
+from webapp.api.transactions import outputs
 from webapp.transactions import checking
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
@@ -53,6 +55,21 @@ def test_lists_and_batches_follow_the_same_rule(
         assert (item["banesco_details"] is not None) == SEES[role]
     made = program.post("/transactions/batch", {"items": [payment()]}).get_json()
     assert (made["items"][0]["transaction"]["movements"] is not None) == SEES[role]
+
+
+@pytest.mark.parametrize("role", SEES)
+def test_what_is_read_is_spelled_as_the_contract_spells_it(
+    app: Flask, cast: Cast, several: Transaction, role: str
+) -> None:
+    program = Program(app, getattr(cast, role))
+    told: tuple[tuple[str, type[BaseModel]], ...] = (
+        (f"/transactions/{several.id}", outputs.TransactionOut),
+        ("/transactions", outputs.TransactionList),
+        ("/transactions?cursor=", outputs.TransactionStretch),
+    )
+    for path, model in told:
+        read = program.get(path).get_data(as_text=True)
+        assert model.model_validate_json(read).model_dump_json() == read
 
 
 def review(program: Program, logged: Transaction, **more: Any) -> Any:

@@ -18,7 +18,7 @@ from tests.support import payments
 from tests.support.people import Cast
 from tests.support.programs import Program, payment
 from webapp.kernel.database import db
-from webapp.transactions import queries
+from webapp.transactions import exporting
 
 EXPORT = "/transactions/export"
 
@@ -225,9 +225,9 @@ def many(cast: Cast, count: int) -> None:
 
 def test_a_long_export_has_every_row_once(integrator: Program, cast: Cast):
     # All of one moment, so that only their ids order them; one more than whole parts.
-    many(cast, queries.EXPORT_CHUNK * 2 + 1)
+    many(cast, exporting.EXPORT_CHUNK * 2 + 1)
     found = [row["id"] for row in sheet(integrator.get(EXPORT))]
-    assert len(found) == len(set(found)) == queries.EXPORT_CHUNK * 2 + 1
+    assert len(found) == len(set(found)) == exporting.EXPORT_CHUNK * 2 + 1
     assert found == sorted(found, reverse=True)
 
 
@@ -239,20 +239,20 @@ def test_the_memory_of_an_export_does_not_grow_with_it(integrator: Program, cast
         lines = sum(part.count(b"\n") for part in answer.iter_encoded())
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert lines > queries.EXPORT_CHUNK
+        assert lines > exporting.EXPORT_CHUNK
         return most
 
-    many(cast, queries.EXPORT_CHUNK * 2)
+    many(cast, exporting.EXPORT_CHUNK * 2)
     few = peak()
     db.session.execute(text("UPDATE transactions SET reference_key = NULL, deleted_at = now()"))
     db.session.execute(text("UPDATE transactions SET transaction_id = 'D' || transaction_id"))
     db.session.commit()
-    many(cast, queries.EXPORT_CHUNK * 12)
+    many(cast, exporting.EXPORT_CHUNK * 12)
     assert peak() < few * 1.5
 
 
 def test_an_export_that_is_abandoned_releases_its_connection(integrator: Program, cast: Cast):
-    many(cast, queries.EXPORT_CHUNK * 2)
+    many(cast, exporting.EXPORT_CHUNK * 2)
     headers = {"Authorization": f"Bearer {integrator.token}"}
     answer = integrator.app.test_client().get(f"/api/v1{EXPORT}", headers=headers)
     assert next(itertools.islice(answer.iter_encoded(), 1, None))

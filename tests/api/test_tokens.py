@@ -168,6 +168,18 @@ def test_a_token_forged_without_a_mistake_is_accepted(app: Flask, cast: Cast) ->
     assert status_with(app, _with()(good, key)) == 200
 
 
+def test_a_token_that_was_accepted_is_refused_once_it_expires(
+    app: Flask, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = signed_in(app, cast.integrator)["access_token"]
+    lifetime = app.config["SETTINGS"].access_token_expire_minutes * 60
+    assert status_with(app, token) == 200
+    begun = clock.now()
+    for seconds, status in ((lifetime - 60, 200), (lifetime + 1, 401)):
+        monkeypatch.setattr(clock, "now", lambda by=seconds: begun + timedelta(seconds=by))
+        assert status_with(app, token) == status
+
+
 def test_refresh_and_access_tokens_do_not_replace_each_other(app: Flask, cast: Cast) -> None:
     tokens = signed_in(app, cast.integrator)
     assert status_with(app, tokens["refresh_token"]) == 401

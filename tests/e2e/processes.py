@@ -212,6 +212,10 @@ class Processes:
         """Return what a process has printed."""
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
+    def run(self, *command: str) -> None:
+        """Run a command of `flask` to its end; it must succeed."""
+        self._flask(*command)
+
     def _flask(self, *command: str, typed: str = "", seconds: float = READY_SECONDS) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "flask", *command],

@@ -19,6 +19,7 @@ from tests.support.counting import counted_statements
 from tests.support.pages import Browser, Page
 from tests.support.people import Cast, Person
 from webapp.kernel.database import db
+from webapp.reviews import views
 from webapp.transactions import checking, queries
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
@@ -328,3 +329,15 @@ def test_the_cost_of_the_queue_does_not_grow_with_it(
     with counted_statements() as many:
         supervisor.get(QUEUE)
     assert 0 < len(few) == len(many) <= 8
+
+
+def test_a_long_queue_shows_those_that_wait_longest_and_says_how_many_there_are(
+    app: Flask, cast: Cast, bank: FakeGateway, supervisor: Browser, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(views, "MOST_SHOWN", 2)
+    for name in ("Ana Uno", "Ana Dos", "Ana Tres"):
+        doubtful(app, bank, cast.cashier, full_name=name)
+    page = supervisor.get("/reviews")
+    assert "3 pagos esperan una decisión" in page.text
+    assert "Aquí están los 2 que llevan más tiempo esperando" in page.text
+    assert "Ana Uno" in page.text and "Ana Dos" in page.text and "Ana Tres" not in page.text

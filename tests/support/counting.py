@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,11 +14,16 @@ from webapp.kernel.database import db
 
 @contextmanager
 def counted_statements() -> Iterator[list[str]]:
-    """The statements sent while it is open, on the engine of the current application."""
+    """The statements that this thread sends while it is open, on the engine of the current application.
+
+    What a request leaves to other threads is not its own cost, and ends when it ends.
+    """
     statements: list[str] = []
+    thread = threading.get_ident()
 
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        statements.append(statement)
+        if threading.get_ident() == thread:
+            statements.append(statement)
 
     engine = db.engine
     event.listen(engine, "before_cursor_execute", note)

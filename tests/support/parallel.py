@@ -6,20 +6,21 @@ Most files stay whole, so that what a module has prepared is prepared once, and 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from webapp.kernel.config import PROJECT_ROOT
-
+PROJECT_ROOT = Path(__file__).parents[2]
 LONGEST = (
     "tests/e2e/test_journey.py",
     "tests/e2e/test_browser.py",
     "tests/api/test_contract_fuzzing.py",
     "tests/e2e/test_worker_stops.py",
     "tests/development/test_launcher.py",
+    "tests/transactions/test_freeing_a_movement.py",
 )
 """They take many seconds, most of them waiting for processes."""
 TOGETHER = {
@@ -54,7 +55,12 @@ class Units(LoadScopeScheduling):
         return _unit(nodeid)
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def hands_out(config: pytest.Config) -> bool:
+    """Tell whether this process runs no test itself, but hands them out to workers."""
+    return bool(config.option.numprocesses) and not hasattr(config, "workerinput")
+
+
+def take_own_redis() -> None:
     """Give every worker a database of Redis, as tests empty theirs."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     redis = os.environ.get("TEST_REDIS_URL")

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.support import payments
 from tests.support.bank import answer, movement
+from tests.support.counting import counted_statements
 from tests.support.people import Cast, Person
 from tests.support.threads import together
 from webapp.banking.gateway import MovementState, TransactionType
@@ -112,6 +113,19 @@ class TestLogging:
             )
         assert count(Transaction) == 0
 
+    def test_a_payment_is_what_was_stored_without_reading_it_again(self, cast: Cast):
+        day = date(2026, 11, 3)
+        declared = payments.details(payer_bank="0102", operation_date=day, concept="Consulta")
+        with counted_statements() as sent:
+            logged = log(cast.cashier, declared, transaction_id="FAC-1").transaction
+        assert len(sent) == 1, "payment and event take one statement"
+        stored = payments.reread(logged)
+        columns = [column.key for column in Transaction.__mapper__.column_attrs]
+        computed = {"name_words"}
+        assert {name: getattr(logged, name) for name in columns if name not in computed} == {
+            name: getattr(stored, name) for name in columns if name not in computed
+        }
+
     def test_one_form_sent_20_times_at_once_makes_one_payment(self, app: Flask, cast: Cast):
         details = payments.details()
         results = together(app, [lambda: log(cast.cashier, details, key="one-form")] * 20)
@@ -131,7 +145,8 @@ class TestLogging:
         refused, won = (first, second) if isinstance(first, Exception) else (second, first)
         assert isinstance(refused, ReferenceTaken)
         assert refused.holder.id == won.transaction.id
-        assert won.transaction.creator.full_name in str(refused.sentence)
+        winner = payments.reread(won.transaction).creator
+        assert winner is not None and winner.full_name in str(refused.sentence)
         assert won.transaction.transaction_id in str(refused.sentence)
         assert refused.extra["holder"]["transaction_id"] == won.transaction.transaction_id
         assert count(Transaction) == 1

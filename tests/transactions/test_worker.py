@@ -25,7 +25,7 @@ from webapp.throttling import attempts
 from webapp.transactions import checking, worker
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
-from webapp.transactions.worker import Worker
+from webapp.transactions.worker import Crew, Worker
 
 
 @pytest.fixture
@@ -163,3 +163,31 @@ def test_it_answers_metrics_where_a_port_is_set(app: Flask, clerk, monkeypatch):
         server.server_close()
         thread.join()
     assert "banesco_api_calls_total" in text
+
+
+def test_a_thread_that_finds_work_wakes_one_that_rests(monkeypatch):
+    monkeypatch.setattr(worker, "IDLE_SECONDS", 3600.0)
+    stopping, rests, woken = threading.Event(), threading.Event(), threading.Event()
+    first: list[int] = []
+
+    def task() -> bool:
+        me = threading.get_ident()
+        if not first:
+            first.append(me)
+            rests.set()
+            return False
+        if me == first[0]:
+            woken.set()
+        return not woken.is_set()
+
+    crew = Crew(task, stopping=stopping)
+    threads = [threading.Thread(target=crew.work, daemon=True) for _ in range(2)]
+    threads[0].start()
+    assert rests.wait(30)
+    threads[1].start()
+    assert woken.wait(30)
+    stopping.set()
+    crew.wake_all()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()

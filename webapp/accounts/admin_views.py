@@ -161,24 +161,24 @@ def _keys_may_review() -> bool:
 
 
 def _change(
-    user_id: uuid.UUID, name: str, form: ChangeForm, wanted: Callable[[], UserChanges]
+    user: User, name: str, form: ChangeForm, wanted: Callable[[], UserChanges]
 ) -> ResponseReturnValue:
     """Change the user, and say what they gained and lost; else show their page with the refusal.
 
     `name` is the form's name on the page; `wanted` reads the form once it is valid.
     """
-    before = queries.find_user(user_id).permissions
+    user_id, before = user.id, user.permissions
     try:
-        user, status = _save(form, lambda: _change_as_shown(user_id, form, wanted()))
+        changed, status = _save(form, lambda: _change_as_shown(user_id, form, wanted()))
     except StaleUser as refusal:
         db.session.rollback()
         # Filled with how the user stands now: saving what was typed would restore what was taken away.
         fresh = _forms(queries.find_user(user_id))[name]()
         fresh.show(refusal)
         return _user_page(user_id, refusal.status, **{name: fresh})
-    if user is None:
+    if changed is None:
         return _user_page(user_id, status, **{name: form})
-    exchange = wording.exchange(before, user.permissions)
+    exchange = wording.exchange(before, changed.permissions)
     flash(" ".join(filter(None, [_("Los cambios quedaron guardados."), exchange])), "success")
     return redirect(url_for(".show_user", user_id=user_id), code=303)
 
@@ -198,7 +198,7 @@ def change_details(user_id: uuid.UUID) -> ResponseReturnValue:
         role = Role(form.role.data)
         return UserChanges(full_name=form.full_name.data, role=None if role == user.role else role)
 
-    return _change(user_id, "details", form, wanted)
+    return _change(user, "details", form, wanted)
 
 
 @bp.post("/users/<uuid:user_id>/permissions")
@@ -207,25 +207,25 @@ def change_permissions(user_id: uuid.UUID) -> ResponseReturnValue:
     """Change the permissions, to those that are ticked or to those of the role."""
     form, user = PermissionsForm(), queries.find_user(user_id)
     if request.form.get("preset"):
-        return _change(user_id, "permissions", form, lambda: UserChanges(role=Role(user.role)))
-    return _change(user_id, "permissions", form, lambda: UserChanges(permissions=form.chosen()))
+        return _change(user, "permissions", form, lambda: UserChanges(role=Role(user.role)))
+    return _change(user, "permissions", form, lambda: UserChanges(permissions=form.chosen()))
 
 
 @bp.post("/users/<uuid:user_id>/password")
 @requires(Permission.ADMIN_ACCESS)
 def change_password(user_id: uuid.UUID) -> ResponseReturnValue:
     """Set another password for somebody who forgot theirs."""
-    form = PasswordForm()
-    return _change(user_id, "password", form, lambda: UserChanges(password=form.password.data))
+    form, user = PasswordForm(), queries.find_user(user_id)
+    return _change(user, "password", form, lambda: UserChanges(password=form.password.data))
 
 
 @bp.post("/users/<uuid:user_id>/activity")
 @requires(Permission.ADMIN_ACCESS)
 def change_activity(user_id: uuid.UUID) -> ResponseReturnValue:
     """Deactivate somebody, or let them in again."""
-    form = ActivityForm()
+    form, user = ActivityForm(), queries.find_user(user_id)
     is_active = form.is_active.data == "true"
-    return _change(user_id, "activity", form, lambda: UserChanges(is_active=is_active))
+    return _change(user, "activity", form, lambda: UserChanges(is_active=is_active))
 
 
 @bp.post("/users/<uuid:user_id>/api-keys")

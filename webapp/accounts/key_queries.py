@@ -3,56 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import aliased, contains_eager, joinedload
+from sqlalchemy import ColumnElement, bindparam, func, select
+from sqlalchemy.orm import aliased, joinedload
 
 from webapp.accounts.models import ApiKey, PermissionRow, User, UserPermission
-from webapp.accounts.queries import KeyHolder, hash_token
+from webapp.accounts.queries import KeyHolder, grants_of, hash_token
 from webapp.kernel import clock
 from webapp.kernel.database import db
-from webapp.kernel.permissions import Actor, ActorType, Permission
-
-
-def key_holder(secret: str, *, may_review: bool) -> KeyHolder | None:
-    """Return as whom a key acts, or None where it opens nothing; `may_review` is API_KEYS_MAY_REVIEW."""
-    row = db.session.execute(
-        select(ApiKey, _makers_grants())
-        .join(ApiKey.user)
-        .options(
-            contains_eager(ApiKey.user)
-            .selectinload(User.grants)
-            .joinedload(UserPermission.permission)
-        )
-        .where(
-            ApiKey.key_hash == hash_token(secret),
-            ApiKey.revoked_at.is_(None),
-            ApiKey.expires_at > clock.now(),
-            User.is_active,
-            User.deleted_at.is_(None),
-        )
-    ).first()
-    if row is None:
-        return None
-    found: ApiKey = row[0]
-    actor = Actor(
-        id=found.user_id,
-        name=found.user.full_name,
-        permissions=_in_force(found, row[1], may_review=may_review),
-        type=ActorType.EXTERNAL,
-        key_id=found.id,
-        key_makers=frozenset(found.makers),
-    )
-    return KeyHolder(
-        key_id=found.id,
-        user_id=found.user_id,
-        email=found.user.email,
-        full_name=found.user.full_name,
-        role=found.user.role,
-        actor=actor,
-        last_used_at=found.last_used_at,
-    )
+from webapp.kernel.permissions import Actor, ActorType, Permission, permissions_named
 
 
 def _makers_grants() -> ColumnElement[list[str] | None]:
@@ -62,23 +23,82 @@ def _makers_grants() -> ColumnElement[list[str] | None]:
         select(func.array_agg(func.concat(maker.id, " ", PermissionRow.name)))
         .select_from(maker)
         .join(UserPermission, UserPermission.user_id == maker.id)
-        .join(UserPermission.permission)
+        .join(PermissionRow, PermissionRow.id == UserPermission.permission_id)
         .where(maker.id == ApiKey.makers.any_(), maker.is_active, maker.deleted_at.is_(None))
         .correlate(ApiKey)
         .scalar_subquery()
     )
 
 
+_keys, _people = ApiKey.__table__.c, User.__table__.c
+# Asked for every request of a program, as `queries.open_session` is: columns, in a statement that is built once.
+_KEY_HOLDER = (
+    select(
+        _keys.id,
+        _keys.user_id,
+        _keys.permissions,
+        _keys.makers,
+        _keys.last_used_at,
+        _people.email,
+        _people.full_name,
+        _people.role,
+        grants_of(_keys.user_id).label("grants"),
+        _makers_grants().label("makers_grants"),
+    )
+    .select_from(ApiKey.__table__.join(User.__table__, _people.id == _keys.user_id))
+    .where(
+        _keys.key_hash == bindparam("digest"),
+        _keys.revoked_at.is_(None),
+        _keys.expires_at > bindparam("now"),
+        _people.is_active,
+        _people.deleted_at.is_(None),
+    )
+)
+
+
+def key_holder(secret: str, *, may_review: bool) -> KeyHolder | None:
+    """Return as whom a key acts, or None where it opens nothing; `may_review` is API_KEYS_MAY_REVIEW."""
+    found = db.read(_KEY_HOLDER, {"digest": hash_token(secret), "now": clock.now()}).first()
+    if found is None:
+        return None
+    granted = permissions_named(found.grants)
+    permissions = _in_force(
+        frozenset(one for one in granted if one.value in found.permissions),
+        found.makers,
+        found.makers_grants,
+        may_review=may_review,
+    )
+    return KeyHolder(
+        key_id=found.id,
+        user_id=found.user_id,
+        email=found.email,
+        full_name=found.full_name,
+        role=found.role,
+        actor=Actor(
+            id=found.user_id,
+            name=found.full_name,
+            permissions=permissions,
+            type=ActorType.EXTERNAL,
+            key_id=found.id,
+            key_makers=frozenset(found.makers),
+        ),
+        last_used_at=found.last_used_at,
+    )
+
+
 def _in_force(
-    key: ApiKey, makers_grants: list[str] | None, *, may_review: bool
+    may: frozenset[Permission],
+    makers: Collection[uuid.UUID],
+    makers_grants: list[str] | None,
+    *,
+    may_review: bool,
 ) -> frozenset[Permission]:
-    """Return what a key may do now: what it was made for, as far as its user and all its makers may do it now."""
-    may = key.scope & key.user.permissions
+    """Return what a key may do now, of what its scope and its user allow: what all its makers may do now."""
     if not may_review:
         may -= {Permission.TRANSACTION_REVIEW}
     held = set(makers_grants or ())
     return frozenset(
-        one for one in may if held.issuperset(f"{maker} {one.value}" for maker in key.makers)
+        one for one in may if held.issuperset(f"{maker} {one.value}" for maker in makers)
     )
 
 
@@ -106,7 +126,15 @@ def listed_keys_of(user_id: uuid.UUID, *, may_review: bool) -> list[ListedKey]:
         .where(ApiKey.user_id == user_id)
         .order_by(ApiKey.created_at.desc(), ApiKey.id)
     )
-    return [ListedKey(row[0], _in_force(row[0], row[1], may_review=may_review)) for row in rows]
+    return [
+        ListedKey(
+            key,
+            _in_force(
+                key.scope & key.user.permissions, key.makers, makers_grants, may_review=may_review
+            ),
+        )
+        for key, makers_grants in rows
+    ]
 
 
 def keys_depending_on(user_id: uuid.UUID) -> list[ApiKey]:

@@ -198,7 +198,7 @@ class KeyHolder(Caller):
     last_used_at: datetime | None
 
 
-def _grants_of(user_id: ColumnElement[uuid.UUID]) -> ScalarSelect[list[str]]:
+def grants_of(user_id: ColumnElement[uuid.UUID]) -> ScalarSelect[list[str]]:
     """Select the names of a user's permissions, as a column of the query that names the user."""
     grants, names = UserPermission.__table__.c, PermissionRow.__table__.c
     return (
@@ -221,7 +221,7 @@ _OPEN_SESSION = (
         _people.email,
         _people.full_name,
         _people.role,
-        _grants_of(_sessions.user_id).label("grants"),
+        grants_of(_sessions.user_id).label("grants"),
     )
     .select_from(UserSession.__table__.join(User.__table__, _people.id == _sessions.user_id))
     .where(
@@ -236,9 +236,7 @@ _OPEN_SESSION = (
 
 def open_session(session_id: uuid.UUID) -> SignedInUser | None:
     """Return the user of a session, or None where the session opens nothing."""
-    found = db.session.execute(
-        _OPEN_SESSION, {"session_id": session_id, "now": clock.now()}
-    ).first()
+    found = db.read(_OPEN_SESSION, {"session_id": session_id, "now": clock.now()}).first()
     if found is None:
         return None
     return SignedInUser(

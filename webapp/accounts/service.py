@@ -78,6 +78,11 @@ def create_user(  # noqa: PLR0913 - a user has so many columns
         national_id=national_id,
         phone_number=phone_number,
     )
+    _add_user(user, names, actor)
+    return user
+
+
+def _add_user(user: User, names: frozenset[Permission], actor: Actor) -> None:
     user.grants = [
         UserPermission(permission=row, granted_by=actor.id)
         for row in queries.permission_rows({name.value for name in names})
@@ -89,13 +94,16 @@ def create_user(  # noqa: PLR0913 - a user has so many columns
             user_id=user.id,
             actor=actor,
             action=AccountAction.CREATED,
-            changes={"role": role.value, "is_active": is_active, "permissions": sorted(names)},
+            changes={
+                "role": user.role,
+                "is_active": user.is_active,
+                "permissions": sorted(names),
+            },
         )
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
         raise Conflict(_("Ya existe un usuario con ese correo."), code="email_taken") from None
-    return user
 
 
 def field_errors(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
 from dataclasses import fields as dataclass_fields
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from urllib.parse import urlencode
 
 from flask import Response, current_app, request
@@ -135,9 +136,15 @@ def _place_of(cursor: str, narrowing: Filter) -> Place | None:
 
 def _signer() -> URLSafeSerializer:
     settings: Settings = current_app.config["SETTINGS"]
-    return URLSafeSerializer([*reversed(settings.signing_keys)], salt="cursor")
+    return _signer_with(tuple(reversed(settings.signing_keys)))
 
 
+@lru_cache(maxsize=10)
+def _signer_with(keys: tuple[str, ...]) -> URLSafeSerializer:
+    return URLSafeSerializer([*keys], salt="cursor")
+
+
+@lru_cache(maxsize=200)
 def _filter_digest(narrowing: Filter) -> str:
     return hashlib.sha256(repr(astuple(narrowing)).encode()).hexdigest()[:16]
 

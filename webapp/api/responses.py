@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask import Response, make_response, request
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from webapp.api.contract.operation import current_operation
 from webapp.api.request_bodies import VersionMismatch
@@ -12,9 +16,12 @@ from webapp.web.error_pages import problem_response
 
 def json_response(model: BaseModel, status: int = 200) -> Response:
     """Return a model as JSON."""
-    response = make_response(model.model_dump_json(), status)
-    response.content_type = "application/json"
-    return response
+    return Response(model.model_dump_json(), status, content_type="application/json")
+
+
+def stored_response(content: Mapping[str, Any]) -> Response:
+    """Return what was read as JSON, spelled as a model of the same fields spells it."""
+    return Response(to_json(content), content_type="application/json")
 
 
 def respect_conditions(response: Response) -> Response:

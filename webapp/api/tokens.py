@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Mapping
 from datetime import timedelta
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import jwt
@@ -45,18 +48,30 @@ def issue(signed_in: SignedInUser) -> str:
     return jwt.encode(claims, key, algorithm=settings.algorithm, headers={"typ": TOKEN_TYPE})
 
 
-def decode(token: str) -> dict[str, Any]:
+def decode(token: str) -> Mapping[str, Any]:
     """Return the claims of an access token that is signed by a key in force and has not expired.
 
     Raises jwt.InvalidTokenError.
     """
     settings = _settings()
-    for secret in settings.signing_keys:
+    claims = _signed_claims(token, tuple(settings.signing_keys), settings.algorithm)
+    if int(claims["exp"]) <= clock.now().timestamp():
+        raise jwt.ExpiredSignatureError("expired since it was read first")
+    return claims
+
+
+@lru_cache(maxsize=1_000)
+def _signed_claims(token: str, secrets: tuple[str, ...], algorithm: str) -> Mapping[str, Any]:
+    """Read a token once: of the same text the same claims come out, until it expires. Errors are not kept.
+
+    Whether its session is open is nothing that a token says: that is asked for every request.
+    """
+    for secret in secrets:
         try:
             found = jwt.decode_complete(
                 token,
                 signing_key(secret),
-                algorithms=[settings.algorithm],
+                algorithms=[algorithm],
                 # Not `iat`: the clock of the machine that issued the token may be a second ahead of ours.
                 options={"require": CLAIMS, "verify_iat": False},
             )
@@ -66,8 +81,7 @@ def decode(token: str) -> dict[str, Any]:
             raise jwt.DecodeError("nested too deeply") from None
         if found["header"].get("typ") != TOKEN_TYPE:
             raise jwt.InvalidTokenError("not an access token")
-        claims: dict[str, Any] = found["payload"]
-        return claims
+        return MappingProxyType(found["payload"])
     raise jwt.InvalidSignatureError("signed by none of our keys")
 
 

@@ -76,18 +76,7 @@ class DatabaseCallLog:
     def _reserve(self, record: CallRecord) -> uuid.UUID:
         counted = record.operation not in UNCOUNTED
         if counted:
-            # Over all processes and machines, only one at a time counts and adds.
-            for key in filter(None, (self._subject, self._transaction_id)):
-                db.session.execute(
-                    text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 7))"),
-                    {"key": f"bank-calls:{key}"},
-                )
-            allowed_at = next_allowed_at(
-                self._subject, self._transaction_id, limit=self._policy.limit
-            )
-            if allowed_at is not None:
-                db.session.rollback()
-                raise CallNotAllowed(allowed_at)
+            self._require_allowed()
         row = BankCall(
             id=uuid.uuid4(),
             transaction_id=self._transaction_id,
@@ -101,6 +90,18 @@ class DatabaseCallLog:
         db.session.add(row)
         db.session.commit()
         return row.id
+
+    def _require_allowed(self) -> None:
+        # Over all processes and machines, only one at a time counts and adds.
+        for key in filter(None, (self._subject, self._transaction_id)):
+            db.session.execute(
+                text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 7))"),
+                {"key": f"bank-calls:{key}"},
+            )
+        allowed_at = next_allowed_at(self._subject, self._transaction_id, limit=self._policy.limit)
+        if allowed_at is not None:
+            db.session.rollback()
+            raise CallNotAllowed(allowed_at)
 
     def _complete(self, row_id: uuid.UUID, record: CallRecord) -> None:
         outcome = record.outcome or Outcome.UNREADABLE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from webapp.banking.certification import report
 from webapp.banking.certification.cases import CaseFileError, read_cases
 from webapp.banking.certification.run import CaseResult, Verdict, run
 from webapp.banking.connection import BankConnection, connect
-from webapp.banking.gateway import BankError, CallNotAllowed, Claim
+from webapp.banking.gateway import BankError, CallNotAllowed, Claim, Movement
 from webapp.banking.redaction import without_secrets
 from webapp.banking.statement import BadDays, as_csv, read_days
 from webapp.kernel import clock
@@ -164,17 +164,21 @@ def statement(first: str, last: str, environment: str | None, output: Path | Non
         )
     except (BadDays, SettingsError) as problem:
         raise _error_exit(COULD_NOT_START, str(problem)) from None
+    if output is not None and not output.parent.is_dir():
+        raise _error_exit(COULD_NOT_START, f"{output.parent}: there is no such folder.")
+    _write_sheet(as_csv(_movements(settings, start, end)), output)
+
+
+def _movements(settings: Settings, start: date, end: date) -> list[Movement]:
     connection = connect(settings, FreshTokens())
     gateway = connection.gateway
     if not isinstance(gateway, BanescoConfirmation):
         raise _error_exit(
             COULD_NOT_START, f"BANESCO_API={settings.banesco_api} has no account statement."
         )
-    if output is not None and not output.parent.is_dir():
-        raise _error_exit(COULD_NOT_START, f"{output.parent}: there is no such folder.")
     db.session.rollback()  # the log of calls commits on its own
     try:
-        movements = gateway.statement(
+        return gateway.statement(
             start=start,
             end=end,
             call_log_for=connection.call_log_for,
@@ -187,7 +191,6 @@ def statement(first: str, last: str, environment: str | None, output: Path | Non
         again = f"{limit.allowed_at.astimezone(clock.CARACAS):%H:%M:%S}"
         sentence = f"these days were asked about a moment ago: ask again after {again} (Caracas)."
         raise _error_exit(NO_ANSWER, sentence) from None
-    _write_sheet(as_csv(movements), output)
 
 
 def _write_sheet(sheet: str, output: Path | None) -> None:

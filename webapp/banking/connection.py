@@ -13,8 +13,13 @@ from webapp.banking.conversation import Conversation
 from webapp.banking.gateway import BankGateway, BankType, Claim
 from webapp.banking.http import BankHttp
 from webapp.banking.oauth import OtherEnvironment, TokenCache, TokenSource, TokenStyle
+from webapp.kernel.background import Pace
 from webapp.kernel.clock import DailyWindow
 from webapp.kernel.config import Settings
+
+
+def _unasked_pace() -> Pace:
+    return Pace(per_second=4, at_once=8)
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class BankConnection:
     """Hours in which the bank is often away and is asked less often."""
     account: str = field(default="", repr=False)
     """The clinic's own account in force, 20 digits."""
+    pace: Pace = field(default_factory=_unasked_pace, init=False, repr=False, compare=False)
+    """How often this process asks for nobody who waits; what is beyond it, the worker asks."""
 
     def is_quiet(self, now: datetime) -> bool:
         """Return whether the bank is in its hours of maintenance."""

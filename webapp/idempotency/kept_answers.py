@@ -6,16 +6,17 @@ its key until the lease expires; the work may then be done a second time.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete, select
 
 from webapp.idempotency.models import IdempotencyKey
-from webapp.kernel import clock
+from webapp.kernel import clock, one_statement
 from webapp.kernel.database import db
 from webapp.kernel.errors import Conflict, Invalid
 from webapp.kernel.i18n import gettext as _
@@ -25,6 +26,27 @@ RETENTION = timedelta(hours=25)
 """How long an answer is kept: a day, and an hour for clocks that differ."""
 LEASE_LENGTH = timedelta(seconds=60)
 """How long an attempt holds its key, unless its operation says otherwise."""
+
+
+# Statements of every request with a key: built once, each a unit of work in one round trip.
+_LEASE = """
+INSERT INTO idempotency_keys (owner_id, key, route, request_digest, lease, leased_until, created_at, expires_at)
+VALUES (%(owner_id)s, %(key)s, %(route)s, %(digest)s, %(lease)s, %(leased_until)s, %(now)s, %(expires_at)s)
+ON CONFLICT (owner_id, key) DO UPDATE SET
+  route = excluded.route, request_digest = excluded.request_digest, lease = excluded.lease,
+  leased_until = excluded.leased_until, created_at = excluded.created_at, expires_at = excluded.expires_at,
+  status = NULL, headers = NULL, body = NULL
+WHERE idempotency_keys.expires_at <= %(now)s
+  OR (idempotency_keys.status IS NULL AND idempotency_keys.leased_until <= %(now)s
+    AND idempotency_keys.request_digest = ANY(%(digests)s))
+RETURNING lease
+"""
+_HELD = "owner_id = %(owner_id)s AND key = %(key)s AND lease = %(lease)s"
+_KEEP = f"""
+UPDATE idempotency_keys SET status = %(status)s, headers = %(headers)s, body = %(body)s, expires_at = %(expires_at)s
+WHERE {_HELD} RETURNING lease
+"""  # noqa: S608
+_RELEASE = f"DELETE FROM idempotency_keys WHERE {_HELD} RETURNING lease"  # noqa: S608
 
 
 class KeyInFlight(Conflict):
@@ -113,67 +135,40 @@ def _try_to_lease(
     """Lease a key that is new, expired, or abandoned by an earlier attempt at the same request; else return None."""
     now = clock.now()
     lease = Lease(owner_id, key, uuid.uuid4())
-    row = insert(IdempotencyKey).values(
-        owner_id=owner_id,
-        key=key,
-        route=route[:200],
-        request_digest=digests[0],
-        lease=lease.id,
-        leased_until=now + lasting,
-        created_at=now,
-        expires_at=now + RETENTION,
-    )
-    fields = ("route", "request_digest", "lease", "leased_until", "created_at", "expires_at")
-    abandoned = and_(
-        IdempotencyKey.status.is_(None),
-        IdempotencyKey.leased_until <= now,
-        IdempotencyKey.request_digest.in_(digests),
-    )
-    taken = db.session.execute(
-        row.on_conflict_do_update(
-            index_elements=["owner_id", "key"],
-            set_={
-                **{name: row.excluded[name] for name in fields},
-                "status": None,
-                "headers": None,
-                "body": None,
-            },
-            where=or_(IdempotencyKey.expires_at <= now, abandoned),
-        ).returning(IdempotencyKey.lease)
-    ).scalar()
-    db.session.commit()
-    return lease if taken == lease.id else None
+    values = {
+        "owner_id": owner_id,
+        "key": key,
+        "route": route[:200],
+        "digest": digests[0],
+        "digests": list(digests),
+        "lease": lease.id,
+        "leased_until": now + lasting,
+        "now": now,
+        "expires_at": now + RETENTION,
+    }
+    return lease if one_statement.run(_LEASE, values) else None
 
 
 def keep(*, lease: Lease, answer: KeptAnswer) -> None:
     """Keep the answer, which repeated requests get for a day. Without the lease nothing is kept."""
     db.session.rollback()
-    db.session.execute(
-        update(IdempotencyKey)
-        .where(_held_by(lease))
-        .values(
-            status=answer.status,
-            headers=answer.headers,
-            body=answer.body,
-            expires_at=clock.now() + RETENTION,
-        )
-    )
-    db.session.commit()
+    values = {
+        "status": answer.status,
+        "headers": json.dumps(answer.headers),
+        "body": answer.body,
+        "expires_at": clock.now() + RETENTION,
+    }
+    one_statement.run(_KEEP, {**_named(lease), **values})
 
 
 def release(*, lease: Lease) -> None:
     """Forget the key, because nothing was decided: the request may be sent again as if for the first time."""
     db.session.rollback()
-    db.session.execute(delete(IdempotencyKey).where(_held_by(lease)))
-    db.session.commit()
+    one_statement.run(_RELEASE, _named(lease))
 
 
-def _held_by(lease: Lease) -> ColumnElement[bool]:
-    return and_(
-        IdempotencyKey.owner_id == lease.owner_id,
-        IdempotencyKey.key == lease.key,
-        IdempotencyKey.lease == lease.id,
-    )
+def _named(lease: Lease) -> dict[str, Any]:
+    return {"owner_id": lease.owner_id, "key": lease.key, "lease": lease.id}
 
 
 def forget_expired() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -60,3 +61,30 @@ class BoundedPool:
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(self._size, thread_name_prefix="bank")
             return self._executor
+
+
+class Pace:
+    """Turns for work that may as well be left to others: so many a second on average, and a few at once after a rest."""
+
+    def __init__(
+        self, *, per_second: float, at_once: int, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._per_second, self._at_once, self._now = per_second, at_once, now
+        self._turns, self._counted_at, self._paused_until = float(at_once), now(), 0.0
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """Take a turn, or return False where there is none yet."""
+        with self._lock:
+            now = self._now()
+            earned = (now - self._counted_at) * self._per_second
+            self._turns = min(self._turns + earned, float(self._at_once))
+            self._counted_at = now
+            if self._turns < 1 or now < self._paused_until:
+                return False
+            self._turns -= 1
+            return True
+
+    def pause(self, seconds: float) -> None:
+        """Give no turn for so many seconds."""
+        self._paused_until = self._now() + seconds

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
-from pydantic.functional_validators import BeforeValidator
+from pydantic.functional_validators import AfterValidator, BeforeValidator
 
 from webapp.kernel.clock import DailyWindow
 from webapp.kernel.database import normalise_database_url
@@ -47,6 +47,12 @@ def _split_at_commas(value: object) -> object:
     return value
 
 
+def _serves_https(port: int) -> int:
+    if port < 1024 and port != 443:
+        raise ValueError("must be 443 or from 1024: below listen mail, shells and the like")
+    return port
+
+
 def _read_window(value: object) -> object:
     if isinstance(value, str):
         return None if value.lower() == "off" else DailyWindow.parse(value)
@@ -54,8 +60,9 @@ def _read_window(value: object) -> object:
 
 
 CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split_at_commas)]
+WebhookPort = Annotated[int, Field(ge=1, le=65535), AfterValidator(_serves_https)]
 Ports = Annotated[
-    tuple[Annotated[int, Field(ge=1, le=65535)], ...],
+    tuple[WebhookPort, ...],
     BeforeValidator(_split_at_commas),
     Field(min_length=1),
 ]

@@ -17,6 +17,8 @@ FIRST_CONTROLS = ("\t", "\r", "\n")
 """Control characters that OWASP keeps away from the beginning of a cell."""
 
 _HARMLESS = re.compile(r"\w[\w .,:()/'-]*")
+_PLAIN_LINE = re.compile(r"(?:\w[\w .:()/'-]*+)?+(?:,(?:\w[\w .:()/'-]*+)?+)*+")
+"""Harmless cells without commas of their own, between commas."""
 # Where a program that was told another separator begins a new cell, or a new row, inside one of ours.
 _SEPARATORS = re.compile("([;|\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029\N{GREEK QUESTION MARK}；﹔︔])")
 _QUOTES = frozenset("\"'`´‘’“”«»")
@@ -28,10 +30,17 @@ def written(rows: Iterable[Sequence[Any]]) -> str:
     Moments are in ISO 8601, amounts have two places, None is an empty cell. Numbers stay numbers, also below zero;
     text that a spreadsheet would calculate begins with an apostrophe.
     """
+    return "".join(map(_line, rows))
+
+
+def _line(row: Sequence[Any]) -> str:
+    cells = [value if type(value) is str else _cell(value) for value in row]
+    line = ",".join(cells)
+    # Most rows have nothing that wants quotes or an apostrophe: one look at the whole line is enough for them.
+    if line and _PLAIN_LINE.fullmatch(line) and line.count(",") == len(cells) - 1:
+        return f"{line}\r\n"
     sheet = io.StringIO()
-    csv.writer(sheet, lineterminator="\r\n").writerows(
-        [_cell(value) for value in row] for row in rows
-    )
+    csv.writer(sheet, lineterminator="\r\n").writerow([_cell(value) for value in row])
     return sheet.getvalue()
 
 

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import select
+import time
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import DateTime, Engine, MetaData
+import psycopg2
+from sqlalchemy import (
+    CursorResult,
+    DateTime,
+    Engine,
+    MetaData,
+    QueuePool,
+    Select,
+    event,
+)
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Session, scoped_session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from webapp.kernel.server_watch import CONNECT_SECONDS, ServerWatch, WatchedCursor
 
@@ -60,6 +73,15 @@ class Database:
         """The session of the current request or task."""
         return self._bound.session
 
+    def read(
+        self, statement: Select[Any], values: Mapping[str, Any] | None = None
+    ) -> CursorResult[Any]:
+        """Run a statement of columns in the unit of work of `session`, whose objects stay out of it.
+
+        What was changed in them and not flushed yet is not seen.
+        """
+        return self.session.connection().execute(statement, values)
+
     @property
     def engine(self) -> Engine:
         """The engine, for work outside the session's unit of work."""
@@ -91,6 +113,48 @@ def normalise_database_url(url: str) -> str:
     return normal
 
 
+RESTED_SECONDS = 1.0
+"""A connection that was idle for so long is tried before it is used: the server may have gone meanwhile."""
+
+
+class Pool(QueuePool):
+    """A pool that tries connections which rested, or on which something came while nobody asked: mostly their end.
+
+    One that was just used is taken as it is, which saves a statement of nearly every request.
+    """
+
+
+@event.listens_for(Pool, "checkin")
+def _note_rest(_connection: Any, entry: ConnectionPoolEntry) -> None:
+    entry.info["idle_since"] = time.monotonic()
+
+
+@event.listens_for(Pool, "checkout")
+def _try_rested(connection: Any, entry: ConnectionPoolEntry, _lent: Any) -> None:
+    """Try a connection that may be dead. Raises InvalidatePoolError where it is: all others are made again then."""
+    idle_since = entry.info.get("idle_since")
+    if idle_since is None:
+        return
+    if time.monotonic() - idle_since < RESTED_SECONDS and not _has_come(connection):
+        return
+    try:
+        connection.autocommit = True  # the one statement is a transaction by itself
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        connection.autocommit = False
+    except psycopg2.Error as error:
+        raise InvalidatePoolError() from error
+
+
+def _has_come(connection: Any) -> bool:
+    """Tell whether something came on the connection, or whether it is closed."""
+    if connection.closed:
+        return True
+    line = select.poll()
+    line.register(connection.fileno(), select.POLLIN)
+    return bool(line.poll(0))
+
+
 def engine_options(*, pool_size: int, max_overflow: int) -> dict[str, Any]:
     """Return engine options under which a dead or frozen server is noticed within seconds.
 
@@ -98,10 +162,10 @@ def engine_options(*, pool_size: int, max_overflow: int) -> dict[str, Any]:
     """
     watch = ServerWatch()
     return {
+        "poolclass": Pool,
         "pool_size": pool_size,
         "max_overflow": max_overflow,
         "pool_timeout": 5,
-        "pool_pre_ping": True,
         "pool_recycle": 300,
         "hide_parameters": True,
         "connect_args": {

@@ -68,6 +68,8 @@ def configure_logging(level: str, report: Report | None = None) -> None:
             ],
         )
     )
+    # No line says in which thread or process it was written.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -59,11 +59,13 @@ def are_loopback(hosts: Sequence[str]) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host, by name or address, is this machine."""
+    """Return whether a host, by name or address, with or without a port, is this machine."""
+    if host.count(":") == 1 or "]:" in host:
+        host = host.rpartition(":")[0]
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
-        return host.partition(":")[0].lower() in ("localhost", ".localhost")
+        return host.lower() in ("localhost", ".localhost")
 
 
 def _repeats(key: str) -> bool:

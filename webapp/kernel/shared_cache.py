@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import structlog
-from redis.exceptions import RedisError
 
 log = structlog.get_logger(__name__)
+
+
+def redis_errors() -> tuple[type[Exception], ...]:
+    """Return what Redis raises where it is away or refuses: to be asked only after an error, for its library is large."""
+    from redis.exceptions import RedisError
+
+    return (RedisError,)
 
 
 class Cache(Protocol):
@@ -34,7 +40,7 @@ class SharedCache:
         """Return what is kept, or None."""
         try:
             return self._cache.get(key)
-        except RedisError as error:
+        except redis_errors() as error:
             log.warning("cache_unavailable", kind=type(error).__name__)
             return self._own.get(key)
 
@@ -43,5 +49,5 @@ class SharedCache:
         self._own[key] = value
         try:
             self._cache.set(key, value, timeout=timeout)
-        except RedisError as error:
+        except redis_errors() as error:
             log.warning("cache_unavailable", kind=type(error).__name__)

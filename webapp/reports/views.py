@@ -5,8 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from webapp.banking import availability
-from webapp.banking.in_force import bank
+from webapp.banking.in_force import bank, health
 from webapp.kernel import clock
 from webapp.kernel.permissions import Permission
 from webapp.reports import queries
@@ -33,7 +32,7 @@ def home() -> ResponseReturnValue:
         "reports/home.html",
         today=queries.today(day, bank_environment=bank().policy.environment),
         links=links,
-        bank=availability.current(bank().policy.environment),
+        bank=health(),
     )
 
 

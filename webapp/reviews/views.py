@@ -24,6 +24,9 @@ from webapp.web.htmx import is_part_asked_for, page_or_part
 
 bp = Blueprint("reviews", __name__)
 
+MOST_SHOWN = 50
+"""Of a longer queue the page shows those that wait longest: what is decided makes room for the next."""
+
 
 @dataclass(frozen=True)
 class QueueItem:
@@ -49,9 +52,14 @@ def queue() -> ResponseReturnValue:
 def _queue_page(
     *, status: int = 200, failed: dict[str, dict[str, object]] | None = None
 ) -> ResponseReturnValue:
-    items = [_item(transaction, since) for transaction, since in queries.waiting_for_review()]
+    waiting = queries.waiting_for_review(most=MOST_SHOWN)
+    items = [_item(transaction, since) for transaction, since in waiting]
     response = page_or_part(
-        "reviews/queue.html", "reviews/_items.html", items=items, failed=failed or {}
+        "reviews/queue.html",
+        "reviews/_items.html",
+        items=items,
+        total=len(items) if len(items) < MOST_SHOWN else queries.count_for_review(),
+        failed=failed or {},
     )
     response.status_code = status
     return response

@@ -20,7 +20,6 @@ from flask import Flask, Response, g, request
 from flask_limiter import Limiter, RequestLimit
 from limits.storage import Storage
 from sqlalchemy import delete, func, literal, select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.kernel.config import Settings
@@ -38,6 +37,18 @@ REDIS_ROUNDS = 1.0
 """Seconds by which the end of a window may be wrong: Redis tells it rounded to whole ones."""
 
 
+# The last counts may be lost in a crash of the server, so no request waits for its disk.
+_ADD = text("""
+WITH quickly AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+INSERT INTO rate_limits
+  (resource_type, resource_identifier, window_start, expires_at, request_count)
+SELECT :type, :name, :start, :ends, greatest(:amount, 0) FROM quickly
+ON CONFLICT (resource_type, resource_identifier, window_start) DO UPDATE
+SET request_count = rate_limits.request_count + :amount, updated_at = now()
+RETURNING request_count
+""")
+
+
 class PostgresStorage(Storage):
     """A storage of the `limits` library in the ERD's table `rate_limits`: one row for each key and fixed window."""
 
@@ -52,21 +63,15 @@ class PostgresStorage(Storage):
         """Add `amount` to the window of `expiry` seconds in force; return the new count."""
         now = datetime.now(UTC).timestamp()
         start = datetime.fromtimestamp(now - now % expiry, UTC)
-        row = insert(RateLimit).values(
-            resource_type=RESOURCE_TYPE,
-            resource_identifier=_digest(key),
-            window_start=start,
-            expires_at=start + timedelta(seconds=expiry),
-            request_count=max(amount, 0),
-        )
-        counted = row.on_conflict_do_update(
-            index_elements=["resource_type", "resource_identifier", "window_start"],
-            set_={"request_count": RateLimit.request_count + amount, "updated_at": func.now()},
-        ).returning(RateLimit.request_count)
-        with db.engine.begin() as connection:
-            # The last counts may be lost in a crash of the server, so no request waits for its disk.
-            connection.execute(text("SET LOCAL synchronous_commit = off"))
-            return connection.execute(counted).scalar_one()
+        values = {
+            "type": RESOURCE_TYPE,
+            "name": _digest(key),
+            "start": start,
+            "ends": start + timedelta(seconds=expiry),
+            "amount": amount,
+        }
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            return int(connection.execute(_ADD, values).scalar_one())
 
     def get(self, key: str) -> int:
         """Return the count of the window in force."""
@@ -157,7 +162,17 @@ def _tells_of_an_account(response: Response) -> bool:
     return response.status_code in (201, 409)
 
 
-limiter = Limiter(key_func=address, strategy="fixed-window", headers_enabled=True)
+class AttemptLimiter(Limiter):
+    """A limiter of single views: no limit is every view's, so other requests, almost all, are not looked at."""
+
+    def _check_request_limit(
+        self, callable_name: str | None = None, in_middleware: bool = True
+    ) -> None:
+        if not in_middleware:  # the view's own decorator asks
+            super()._check_request_limit(callable_name, in_middleware)
+
+
+limiter = AttemptLimiter(key_func=address, strategy="fixed-window", headers_enabled=True)
 
 
 def failed_sign_ins(view: View) -> View:

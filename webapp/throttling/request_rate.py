@@ -16,17 +16,17 @@ from typing import Protocol
 
 import structlog
 from limits.storage import MemoryStorage, Storage, storage_from_string
-from redis.exceptions import RedisError
 from sqlalchemy import text
 
 from webapp.kernel.config import Settings
 from webapp.kernel.database import db
+from webapp.kernel.shared_cache import redis_errors
 
 log = structlog.get_logger(__name__)
 
 SHARE = 500
 """A caller gets at most a 500th of what is left counted at once."""
-OFTEN_SECONDS = 0.01
+OFTEN_SECONDS = 0.05
 STEADY = 16
 """After so many requests, each within OFTEN_SECONDS of the one before, a caller counts as asking often."""
 MOST_CALLERS = 10_000
@@ -83,7 +83,7 @@ class RedisStore:
         if time.monotonic() >= self._away_until:
             try:
                 return self._increment(self._redis, amounts, start, period)
-            except RedisError as error:
+            except redis_errors() as error:
                 log.warning("redis_away", kind=type(error).__name__)
                 self._away_until = time.monotonic() + 5
         return self._increment(self._memory, amounts, start, period)

@@ -19,8 +19,12 @@ bank_pool = BoundedPool(size=4)
 
 
 def ask_in_background(row_id: uuid.UUID, *, bank: BankConnection, context: Context) -> None:
-    """Start asking about a payment that was just logged; without a free thread the worker asks later."""
-    bank_pool.submit(context, checking.check, row_id, bank=bank)
+    """Start asking about a payment that was just logged or corrected, where that takes little from who waits.
+
+    The worker asks later where many are logged at once, where no thread is free, and while the bank is taken to be down.
+    """
+    if bank.pace.take():
+        bank_pool.submit(context, checking.check_unless_down, row_id, bank=bank)
 
 
 def ask_now(row_id: uuid.UUID, *, bank: BankConnection, context: Context) -> CheckResult:

@@ -22,6 +22,14 @@ class CheckPanel:
     """Until the limit of calls allows the next question; 0 where it allows it now."""
     incomplete: bool
     sentence: str
+    ticking: int
+    """The seconds that the sentence names; the page counts them down by itself. 0 where it names none."""
+
+    @property
+    def state(self) -> tuple[object, ...]:
+        """Return what is shown, without the seconds that the page counts."""
+        steady = "" if self.ticking else self.sentence
+        return (self.allowed, self.wait_seconds > 0, self.incomplete, self.ticking > 0, steady)
 
 
 def panel(
@@ -37,11 +45,13 @@ def panel(
     wait = checking.waiting_seconds(transaction, bank=bank)
     missing = _missing(transaction, bank)
     busy = transaction.checking_until is not None and transaction.checking_until > clock.now()
+    sentence, ticking = _sentence(transaction, result, missing=missing, wait=wait, busy=busy)
     return CheckPanel(
         allowed=wait == 0 and not busy and not missing,
         wait_seconds=wait,
         incomplete=bool(missing),
-        sentence=_sentence(transaction, result, missing=missing, wait=wait, busy=busy),
+        sentence=sentence,
+        ticking=ticking,
     )
 
 
@@ -51,13 +61,14 @@ def outcome(transaction: Transaction, result: CheckResult, *, bank: BankConnecti
         return " ".join(presenting.reasons(transaction)) or _("Banesco respondió.")
     if result.outcome is CheckOutcome.NOT_CHECKABLE:
         return _("Este pago ya está cerrado: no hace falta consultarlo.")
-    return _sentence(
+    sentence, _ticking = _sentence(
         transaction,
         result,
         missing=_missing(transaction, bank),
         wait=checking.waiting_seconds(transaction, bank=bank),
         busy=result.outcome is CheckOutcome.BUSY,
     )
+    return sentence
 
 
 def _sentence(
@@ -67,26 +78,28 @@ def _sentence(
     missing: tuple[str, ...],
     wait: int,
     busy: bool,
-) -> str:
+) -> tuple[str, int]:
+    """Return the sentence, and the seconds that it names."""
     if missing:
-        return wording.incomplete(missing)
+        return wording.incomplete(missing), 0
     if busy:
-        return _("Consultando a Banesco en este momento…")
+        return _("Consultando a Banesco en este momento…"), 0
     if result and result.outcome is CheckOutcome.BANK_SILENT:
-        return str(wording.SILENCES[result.silence])
+        return str(wording.SILENCES[result.silence]), 0
     if wait:
-        return _("Próxima consulta en %(seconds)s s.", seconds=wait)
+        return _("Próxima consulta en %(seconds)s s.", seconds=wait), wait
     if transaction.next_check_at and transaction.status is Status.IN_PROGRESS:
         return _next_check((transaction.next_check_at - clock.now()).total_seconds())
-    return _("Puede consultar a Banesco ahora.")
+    return _("Puede consultar a Banesco ahora."), 0
 
 
-def _next_check(seconds: float) -> str:
+def _next_check(seconds: float) -> tuple[str, int]:
     if seconds < 1:
-        return _("El sistema lo va a consultar en seguida.")
+        return _("El sistema lo va a consultar en seguida."), 0
     count = int(seconds)
-    time = _("%(count)s s", count=count) if count < 120 else _("%(count)s min", count=count // 60)
-    return _("El sistema vuelve a consultar solo en %(time)s.", time=time)
+    ticking = count if count < 120 else 0
+    time = _("%(count)s s", count=count) if ticking else _("%(count)s min", count=count // 60)
+    return _("El sistema vuelve a consultar solo en %(time)s.", time=time), ticking
 
 
 def _missing(transaction: Transaction, bank: BankConnection) -> tuple[str, ...]:

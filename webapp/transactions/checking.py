@@ -24,6 +24,9 @@ from webapp.transactions.models import Transaction
 
 log = structlog.get_logger(__name__)
 
+OUTAGE_REMEMBERED = 1.0
+"""For so many seconds a process does not look again whether the bank is down, for payments that were just logged."""
+
 
 class CheckOutcome(StrEnum):
     """How an attempt to ask ended."""
@@ -74,6 +77,14 @@ def check(
     if isinstance(lease, CheckResult):
         return lease
     return ask(lease, bank=bank, patient=patient, probe=probe)
+
+
+def check_unless_down(row_id: uuid.UUID, *, bank: BankConnection) -> CheckResult:
+    """Ask as `check` does, but leave the payment to the worker, untouched, while the bank is taken to be down."""
+    if not availability.may_ask(bank.policy.environment):
+        bank.pace.pause(OUTAGE_REMEMBERED)
+        return CheckResult(CheckOutcome.BANK_SILENT)
+    return check(row_id, bank=bank, probe=True)
 
 
 def take_lease(

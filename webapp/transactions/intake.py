@@ -109,6 +109,25 @@ def log(
     )
 
 
+def log_if_new(
+    *,
+    actor: Actor,
+    details: Details,
+    transaction_id: str | None,
+    submission_key: str,
+    bank: BankConnection,
+) -> Transaction | None:
+    """Log a payment for the bank in force, or return None where `service.log_if_new` does. Raises Forbidden."""
+    return service.log_if_new(
+        actor=actor,
+        details=details,
+        transaction_id=transaction_id,
+        submission_key=submission_key,
+        bank_environment=bank.policy.environment,
+        receiving_account=bank.receiving_account(details.bank, details.payer_bank),
+    )
+
+
 def correct(
     *,
     actor: Actor,

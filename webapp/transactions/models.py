@@ -18,6 +18,7 @@ from sqlalchemy import (
     Index,
     Integer,
     Numeric,
+    Row,
     String,
     Text,
     UniqueConstraint,
@@ -264,19 +265,24 @@ class Transaction(Base):
 
     def as_claim(self) -> Claim:
         """Return what the bank is asked about."""
-        return Claim(
-            reference=self.reference,
-            bank=self.bank,
-            transaction_type=self.transaction_type,
-            own_key=None if self.id_assigned else self.transaction_id,
-            amount=self.amount,
-            currency=self.currency,
-            phone=self.customer_phone,
-            national_id=self.customer_national_id,
-            payer_bank=self.payer_bank,
-            operation_date=self.operation_date,
-            receiving_account=self.receiving_account,
-        )
+        return claim_of(self)
+
+
+def claim_of(payment: Transaction | Row[Any]) -> Claim:
+    """Return what the bank is asked about a payment, or about a row with its columns."""
+    return Claim(
+        reference=payment.reference,
+        bank=payment.bank,
+        transaction_type=payment.transaction_type,
+        own_key=None if payment.id_assigned else payment.transaction_id,
+        amount=payment.amount,
+        currency=payment.currency,
+        phone=payment.customer_phone,
+        national_id=payment.customer_national_id,
+        payer_bank=payment.payer_bank,
+        operation_date=payment.operation_date,
+        receiving_account=payment.receiving_account,
+    )
 
 
 class TransactionEvent(Base):

@@ -20,7 +20,7 @@ from webapp.transactions.lifecycle import DECIDABLE, Status
 from webapp.transactions.models import Transaction
 from webapp.transactions.reason_form import ReasonForm
 from webapp.web.guard import actor
-from webapp.web.htmx import page_or_part
+from webapp.web.htmx import page_or_part, state_of, unchanged
 
 Action = Literal["decide", "delete", "reopen"]
 
@@ -42,7 +42,11 @@ def show_page(
     `sent` are forms to show as they were sent, by what they do; `result` is how asking the bank just ended.
     """
     who, forms = actor(), sent or {}
-    response = page_or_part(
+    check = check_panel.panel(transaction, result, bank=bank())
+    silence = None if result or transaction.is_final else _silence(transaction)
+    # Whatever happens to a payment sets `updated_at`: an event, a question to the bank, an answer.
+    state = state_of(transaction.id, transaction.updated_at, check and check.state, silence)
+    response = unchanged(state) or page_or_part(
         "transactions/show.html",
         "transactions/_live.html",
         transaction=transaction,
@@ -52,17 +56,19 @@ def show_page(
         if rules.may_see_evidence(who)
         else [],
         timeline=presenting.timeline(queries.events_of(transaction.id)),
-        check=check_panel.panel(transaction, result, bank=bank()),
+        check=check,
         check_url=url_of(transaction, "check"),
         polling=transaction.status is Status.IN_PROGRESS,
         bank_calls=_bank_calls(transaction, who),
-        silence=None if result or transaction.is_final else _silence(transaction),
+        silence=silence,
+        state=state,
         **_decision(transaction, who, forms.get("decide")),
         **_record_actions(transaction, who),
         delete_form=_bound(forms.get("delete"), transaction),
         reopen_form=_bound(forms.get("reopen"), transaction),
     )
-    response.status_code = status
+    if status != 200:
+        response.status_code = status
     return response
 
 

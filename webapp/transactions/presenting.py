@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from webapp.banking.gateway import Movement
+from webapp.banking.gateway import BankType, Movement
 from webapp.kernel import formatting
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.permissions import ActorType
@@ -24,6 +24,7 @@ ICONS = {
     Status.UNKNOWN: "circle-question-mark",
     Status.CANCELED: "circle-x",
 }
+KIND_ICONS = {BankType.BANESCO: "landmark", BankType.MOBILE_TRANSFER: "smartphone"}
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -27,11 +27,8 @@ from webapp.transactions.narrowing import (
     searched_words,
     word_query,
 )
-from webapp.transactions.placing import NEWEST_FIRST
 from webapp.transactions.totals import queries as totals
 from webapp.transactions.totals.periods import Grain, stretches
-
-EXPORT_CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -71,6 +68,19 @@ def offset_page(wanted: Filter, *, offset: int, size: int) -> Page:
         place = placing.place(wanted, offset=offset, size=size, total=total)
         rows = list(db.session.scalars(place.cut(alive(), wanted, size=size)))
     return Page(items=rows, total=total, number=offset // size + 1, size=size)
+
+
+def versions_on_page(
+    wanted: Filter, *, number: int, size: int
+) -> tuple[int, list[tuple[uuid.UUID, int]]]:
+    """Return how long the list is, and the ids and versions on a page: all by which a reader knows that it changed."""
+    total, offset = count(wanted), (number - 1) * size
+    if offset >= total:
+        return total, []
+    columns = select(Transaction.id, Transaction.version).where(Transaction.deleted_at.is_(None))
+    place = placing.place(wanted, offset=offset, size=size, total=total)
+    rows: Any = db.session.execute(place.cut(columns, wanted, size=size))  # type: ignore[arg-type]
+    return total, [(row.id, row.version) for row in rows]
 
 
 def count(wanted: Filter) -> int:
@@ -119,7 +129,7 @@ class Place:
     row_id: uuid.UUID
 
 
-def place_of(transaction: Transaction) -> Place:
+def place_of(transaction: Transaction | Row[Any]) -> Place:
     """Return the place right after a row."""
     return Place(transaction.created_at, transaction.id)
 
@@ -145,54 +155,6 @@ def _behind(place: Place) -> ColumnElement[bool]:
     return tuple_(Transaction.created_at, Transaction.id) < (place.created_at, place.row_id)
 
 
-EXPORTED = {
-    "id": Transaction.id,
-    "transaction_id": Transaction.transaction_id,
-    "status": Transaction.status,
-    "bank": Transaction.bank,
-    "transaction_type": Transaction.transaction_type,
-    "reference": Transaction.reference,
-    "customer.full_name": Transaction.customer_full_name,
-    "customer.phone": Transaction.customer_phone,
-    "customer.national_id": Transaction.customer_national_id,
-    "customer.concept": Transaction.concept,
-    "amount": Transaction.amount,
-    "currency": Transaction.currency,
-    "payer_bank": Transaction.payer_bank,
-    "operation_date": Transaction.operation_date,
-    "bank_amount": Transaction.bank_amount,
-    "bank_reference": Transaction.bank_reference,
-    "version": Transaction.version,
-    "created_at": Transaction.created_at,
-    "updated_at": Transaction.updated_at,
-}
-"""The columns of an export, by the names that the JSON has for them."""
-
-
-def exported(wanted: Filter) -> Iterator[Sequence[Row[Any]]]:
-    """Return all rows of a filter, newest first, with EXPORTED's values, in parts of EXPORT_CHUNK rows.
-
-    The first part is read now, so that errors come before anything is sent. Each part is a query of its
-    own from where the last one ended: a slow reader holds no connection and no snapshot.
-    """
-    engine = db.engine  # the rest is read outside of the application's context
-    columns = select(*EXPORTED.values()).where(Transaction.deleted_at.is_(None))
-    query = narrowed(columns, wanted).order_by(*NEWEST_FIRST).limit(EXPORT_CHUNK)  # type: ignore[arg-type]
-
-    def after(place: Place | None) -> Sequence[Row[Any]]:
-        part = query if place is None else query.where(_behind(place))
-        with engine.connect() as connection:
-            return connection.execute(part).all()
-
-    def rest(rows: Sequence[Row[Any]]) -> Iterator[Sequence[Row[Any]]]:
-        while rows:
-            yield rows
-            last = Place(rows[-1].created_at, rows[-1].id)
-            rows = after(last) if len(rows) == EXPORT_CHUNK else []
-
-    return rest(after(None))
-
-
 def _ids() -> Select[Transaction]:
     return select(Transaction.id).where(Transaction.deleted_at.is_(None))  # type: ignore[return-value]
 
@@ -202,20 +164,26 @@ def find(key: str) -> Transaction:
 
     The UUID comes first, so that no transaction_id can stand in its place. Raises NotFound, for deleted ones too.
     """
-    row_id = _as_uuid(key)
+    row_id = as_uuid(key)
     found = db.session.scalar(alive().where(Transaction.id == row_id)) if row_id else None
-    if found is None and len(key) <= 100 and "\x00" not in key:
+    if found is None and may_be_transaction_id(key):
         found = db.session.scalar(alive().where(Transaction.transaction_id == key))
     if found is None:
         raise NotFound()
     return found
 
 
-def _as_uuid(key: str) -> uuid.UUID | None:
+def as_uuid(key: str) -> uuid.UUID | None:
+    """Return the key as the id of a row, or None where it is no UUID."""
     try:
         return uuid.UUID(key)
     except ValueError:
         return None
+
+
+def may_be_transaction_id(key: str) -> bool:
+    """Tell whether a transaction_id could be spelled so; the database cannot even compare other texts."""
+    return len(key) <= 100 and "\x00" not in key
 
 
 def by_id(row_id: uuid.UUID) -> Transaction:
@@ -349,15 +317,15 @@ def waiting_since() -> ColumnElement[datetime]:
     return func.coalesce(Transaction.review_since, Transaction.updated_at)
 
 
-def waiting_for_review() -> list[tuple[Transaction, datetime]]:
-    """Return what a supervisor must decide and since when it waits, the longest first (at most 200)."""
+def waiting_for_review(*, most: int = 200) -> list[tuple[Transaction, datetime]]:
+    """Return what a supervisor must decide and since when it waits, the longest first, at most so many."""
     since = waiting_since().label("since")
     rows = db.session.execute(
         alive()
         .add_columns(since)
         .where(Transaction.status.in_(DECIDABLE))
         .order_by(since, Transaction.id)
-        .limit(200)
+        .limit(most)
     )
     return [(row[0], row[1]) for row in rows]
 

@@ -92,21 +92,50 @@ def log(
     which it is searched even after another account is set, or None where the bank needs none to find it. The same form
     (or API request) sent again gives the payment that it made. Raises Forbidden, ReferenceTaken, TransactionIdTaken.
     """
-    actor.require(Permission.TRANSACTION_CREATE)
     content = declaration.digest(details, transaction_id)
     for _attempt in range(3):
+        new = log_if_new(
+            actor=actor,
+            details=details,
+            transaction_id=transaction_id,
+            submission_key=submission_key,
+            bank_environment=bank_environment,
+            receiving_account=receiving_account,
+        )
+        if new is not None:
+            return Logged(new, created=True)
         made = queries.by_submission(actor.id, submission_key)
-        if made is not None and _is_made_by(made, content):
+        if made is None:
+            _raise_for_conflict(details, bank_environment, transaction_id)
+        elif _is_made_by(made, content):
             return Logged(made, created=False)
-        if made is not None:
+        else:
             submission_key = uuid.uuid4().hex  # the same form with other content is another payment
-        transaction = _new(actor, details, transaction_id, submission_key, content)
-        transaction.bank_environment = bank_environment
-        transaction.receiving_account = receiving_account
-        if _inserted(transaction, actor):
-            return Logged(queries.by_id(transaction.id), created=True)
-        _raise_for_conflict(actor, transaction, transaction_id, submission_key)
     raise Conflict(_("Otra persona guardó lo mismo en este momento. Inténtelo de nuevo."))
+
+
+def log_if_new(
+    *,
+    actor: Actor,
+    details: Details,
+    transaction_id: str | None,
+    submission_key: str,
+    bank_environment: str,
+    receiving_account: str | None,
+) -> Transaction | None:
+    """Record a payment as `log` does, or return None where another has its id, its reference or its form.
+
+    The payment is as it was stored, and outside of the session. Raises Forbidden.
+    """
+    actor.require(Permission.TRANSACTION_CREATE)
+    content = declaration.digest(details, transaction_id)
+    transaction = _new(actor, details, transaction_id, submission_key, content)
+    transaction.bank_environment = bank_environment
+    transaction.receiving_account = receiving_account
+    if not begin(transaction, actor):
+        return None
+    TRANSACTION_COUNT.labels(transaction.status.value, transaction.bank.value).inc()
+    return transaction
 
 
 def _is_made_by(made: Transaction, content: str) -> bool:
@@ -114,31 +143,23 @@ def _is_made_by(made: Transaction, content: str) -> bool:
     return made.deleted_at is None and made.metadata_.get("submission") == content
 
 
-def _inserted(transaction: Transaction, actor: Actor) -> bool:
-    """Store a new payment with its first event; False where the database refuses it."""
-    db.session.add(transaction)
-    begin(transaction, actor)
-    try:
-        db.session.commit()
-    except IntegrityError:
-        db.session.rollback()
-        return False
-    TRANSACTION_COUNT.labels(transaction.status.value, transaction.bank.value).inc()
-    return True
-
-
 def _new(
     actor: Actor, details: Details, transaction_id: str | None, submission_key: str, content: str
 ) -> Transaction:
+    now = clock.now()
     transaction = Transaction(
         id=uuid.uuid4(),
         transaction_id=transaction_id or identifiers.new_transaction_id(),
         id_assigned=transaction_id is None,
         submission_key=submission_key,
+        currency="VES",
         created_by=actor.id,
         updated_by=actor.id,
-        next_check_at=clock.now(),
+        created_at=now,
+        updated_at=now,
+        next_check_at=now,
         reasons=[],
+        shown_movements=[],
         version=1,
         metadata_={"submission": content},
     )
@@ -157,12 +178,10 @@ def _declare(transaction: Transaction, details: Details) -> None:
 
 
 def _raise_for_conflict(
-    actor: Actor, refused: Transaction, transaction_id: str | None, submission_key: str
+    details: Details, bank_environment: str, transaction_id: str | None
 ) -> None:
     """Raise ReferenceTaken or TransactionIdTaken for what the database refused; return where it is gone by now."""
-    if queries.by_submission(actor.id, submission_key) is not None:
-        return  # the same form, sent twice at once
-    holder = _holder_of(details_of(refused), refused.bank_environment)
+    holder = _holder_of(details, bank_environment)
     if holder is not None:
         raise ReferenceTaken(holder)
     if transaction_id and queries.by_transaction_id(transaction_id):

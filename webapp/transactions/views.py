@@ -20,9 +20,19 @@ from webapp.kernel.database import db
 from webapp.kernel.errors import Conflict, Invalid
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.permissions import Permission
-from webapp.transactions import asking, check_panel, intake, presenting, queries, rules, service
+from webapp.transactions import (
+    asking,
+    check_panel,
+    filtering,
+    intake,
+    presenting,
+    queries,
+    rules,
+    service,
+)
 from webapp.transactions.forms import FilterForm, PaymentForm, declared
 from webapp.transactions.lifecycle import Status
+from webapp.transactions.list_page import count_in_process, listed
 from webapp.transactions.models import Transaction
 from webapp.transactions.payment_page import show_page, url_of
 from webapp.transactions.queries import Page
@@ -31,41 +41,61 @@ from webapp.transactions.service import ReferenceTaken, TransactionIdTaken
 from webapp.transactions.versions import StaleVersion, changes_since
 from webapp.web.extensions import app_context
 from webapp.web.guard import actor, form_is_stale, requires
-from webapp.web.htmx import is_part_asked_for, page_or_part
+from webapp.web.htmx import asks_again, is_part_asked_for, page_or_part, state_of, unchanged
 
 bp = Blueprint("transactions", __name__, url_prefix="/transactions")
 
 PAGE_SIZE = 25
+QUICKLY_READ = 20
+"""Pages that are so near the beginning that their rows are found at once."""
 
 
 @bp.get("", endpoint="list", strict_slashes=False)
 @requires(Permission.TRANSACTION_READ)
 def index() -> ResponseReturnValue:
     """Show the list, narrowed by what stands in the address."""
+    same = _same_rows() if asks_again() else None
+    if same is not None:
+        return same
     # The form is not sent again with the rows alone.
     people = [] if is_part_asked_for() else queries.people_who_log()
     filters = FilterForm(request.args, people=people)
     page = _page(filters)
+    rows = listed(page.items, bank_environment=bank().policy.environment)
     response = page_or_part(
         "transactions/list.html",
         "transactions/_rows.html",
         filters=filters,
         page=page,
         page_url=_page_url,
-        rows=page.items,
-        polling=any(row.status is Status.IN_PROGRESS for row in page.items),
+        rows=rows,
+        in_process=count_in_process(rows),
+        state=state_of(page.total, [(row.id, row.version) for row in page.items]),
         current_url=_page_url(page.number),
     )
     response.status_code = 422 if filters.errors else 200
     return response
 
 
+def _same_rows() -> ResponseReturnValue | None:
+    """Answer a page that asks for itself again where its rows are still the same, without reading all of them."""
+    wanted, problems = filtering.read(request.args)
+    number = _wanted_page()
+    if problems or number > QUICKLY_READ:
+        return None
+    total, versions = queries.versions_on_page(wanted, number=number, size=PAGE_SIZE)
+    return unchanged(state_of(total, versions))
+
+
+def _wanted_page() -> int:
+    return min(max(request.args.get("page", 1, type=int), 1), 100_000)
+
+
 def _page(filters: FilterForm) -> Page:
     """Return the page that is asked for, or the last one there is; none where the filter makes no sense."""
     if filters.errors:
         return Page(items=[], total=0, number=1, size=PAGE_SIZE)
-    number = min(max(request.args.get("page", 1, type=int), 1), 100_000)
-    page = queries.page(filters.wanted, number=number, size=PAGE_SIZE)
+    page = queries.page(filters.wanted, number=_wanted_page(), size=PAGE_SIZE)
     if page.total and not page.items:
         page = queries.page(filters.wanted, number=page.pages, size=PAGE_SIZE)
     return page

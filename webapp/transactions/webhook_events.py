@@ -18,10 +18,8 @@ OF_STATUS: Mapping[Status, EventType] = {
 """A payment that goes back into process, is corrected or deleted was merely updated."""
 
 
-def announce(transaction: Transaction, old_status: Status | None) -> None:
-    """Stage the webhook event that an event means, inside the caller's unit of work; logging alone means none."""
-    if old_status is None:
-        return
+def announce(transaction: Transaction, old_status: Status) -> None:
+    """Stage the webhook event that a change means, inside the caller's unit of work."""
     moved = transaction.status is not old_status
     event_type = OF_STATUS.get(transaction.status) if moved else None
     outbox.stage(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
@@ -29,6 +29,8 @@ from webapp.kernel.i18n import lazy_gettext as _l
 from webapp.kernel.server_watch import CommitCut
 
 log = structlog.get_logger(__name__)
+
+ErrorHandler = Callable[[Any], ResponseReturnValue]
 
 HTTP_SENTENCES = {
     400: _l("La solicitud no se puede leer."),
@@ -66,8 +68,13 @@ TITLES = {
 
 
 def wants_json() -> bool:
-    """Tell whether a program asks (everything under /api), which gets problem+json instead of a page."""
-    return request.path == "/api" or request.path.startswith("/api/")
+    """Tell whether a program makes the current request, which gets problem+json instead of a page."""
+    return is_for_programs(request.path)
+
+
+def is_for_programs(path: str) -> bool:
+    """Tell whether a path is the API's: everything under /api."""
+    return path == "/api" or path.startswith("/api/")
 
 
 def error_response(error: DomainError) -> ResponseReturnValue:
@@ -149,44 +156,52 @@ def _note_commit(_session: object) -> None:
         g.has_committed = True
 
 
+def _stale_form(_error: CSRFError) -> ResponseReturnValue:
+    return error_response(StaleForm())
+
+
+def _http_error(error: HTTPException) -> ResponseReturnValue:
+    if error.code is not None and error.code < 400:
+        return error.get_response()
+    return error_response(_from_http(error))
+
+
+def _database_error(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:
+    if isinstance(error, PoolTimeout) or _is_outage(error):
+        log.error("database_unavailable", kind=type(error).__name__)
+        kind = OutcomeUnknown if _may_have_saved(error) else ServiceUnavailable
+        return error_response(kind(headers={"Retry-After": "5"}))
+    return _unexpected_error(error)
+
+
+def _unexpected_error(error: Exception) -> ResponseReturnValue:
+    log.error("unhandled_error", exc_info=error)
+    failure = DomainError(
+        _(
+            "No fue culpa suya. El error quedó registrado; vuelva a intentarlo y, si se repite, "
+            "dé este número a soporte: %(request_id)s",
+            request_id=g.get("request_id", ""),
+        ),
+        code="internal_error",
+    )
+    failure.status = 500
+    return error_response(failure)
+
+
+HANDLERS: tuple[tuple[type[Exception], ErrorHandler], ...] = (
+    (DomainError, error_response),
+    (CSRFError, _stale_form),
+    (HTTPException, _http_error),
+    (PoolTimeout, _database_error),
+    (DBAPIError, _database_error),
+    (Exception, _unexpected_error),
+)
+"""What answers each kind of error; Flask takes the nearest kind."""
+
+
 def init_app(app: Flask) -> None:
-    """Register the handlers."""
+    """Register the handlers, and remember in each request whether it has committed."""
     if not event.contains(db.session, "after_commit", _note_commit):
         event.listen(db.session, "after_commit", _note_commit)
-
-    @app.errorhandler(DomainError)
-    def domain_error(error: DomainError) -> ResponseReturnValue:
-        return error_response(error)
-
-    @app.errorhandler(CSRFError)
-    def stale_form(_error: CSRFError) -> ResponseReturnValue:
-        return error_response(StaleForm())
-
-    @app.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> ResponseReturnValue:
-        if error.code is not None and error.code < 400:
-            return error.get_response()
-        return error_response(_from_http(error))
-
-    @app.errorhandler(PoolTimeout)
-    @app.errorhandler(DBAPIError)
-    def database_error(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:
-        if isinstance(error, PoolTimeout) or _is_outage(error):
-            log.error("database_unavailable", kind=type(error).__name__)
-            kind = OutcomeUnknown if _may_have_saved(error) else ServiceUnavailable
-            return error_response(kind(headers={"Retry-After": "5"}))
-        return unexpected_error(error)
-
-    @app.errorhandler(Exception)
-    def unexpected_error(error: Exception) -> ResponseReturnValue:
-        log.error("unhandled_error", exc_info=error)
-        failure = DomainError(
-            _(
-                "No fue culpa suya. El error quedó registrado; vuelva a intentarlo y, si se repite, "
-                "dé este número a soporte: %(request_id)s",
-                request_id=g.get("request_id", ""),
-            ),
-            code="internal_error",
-        )
-        failure.status = 500
-        return error_response(failure)
+    for kind, handler in HANDLERS:
+        app.register_error_handler(kind, handler)

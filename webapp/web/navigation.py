@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flask import Flask, g, request, url_for
-from flask_babel import get_locale
 
 from webapp.kernel.i18n import gettext as _
 from webapp.kernel.permissions import Actor, Permission
 from webapp.web.htmx import htmx_headers
+from webapp.web.language import current_language
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,11 @@ def init_app(
     def surroundings() -> dict[str, object]:
         actor: Actor | None = None if "is_error_page" in g else g.get("actor")
         return {
-            "nav": _menu(actor, count_for_review) if actor else [],
-            "bank_down_since": bank_down_since() if actor else None,
+            # Parts of pages have neither, and ask nothing for them.
+            "menu": lambda: _menu(actor, count_for_review) if actor else [],
+            "bank_down_since": lambda: bank_down_since() if actor else None,
             "bank_environment": bank_environment(),
-            "locale": str(get_locale() or "es"),
+            "locale": current_language(),
             "is_htmx": bool(htmx_headers()),
         }
 

@@ -37,6 +37,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+UNCACHED_HEADERS = {**HEADERS, "Cache-Control": "no-store"}
+"""Pages hold personal data: neither the disk nor the back button may keep them."""
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_FORM_BYTES = 64 * 1024
@@ -79,9 +81,12 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def protect(response: Response) -> Response:
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        if request.endpoint is None or not request.endpoint.startswith("assets."):
-            # Pages hold personal data: neither the disk nor the back button may keep them.
-            response.headers.setdefault("Cache-Control", "no-store")
+        is_asset = (request.endpoint or "").startswith("assets.")
+        # Looked through once, where `setdefault` would do so for each header.
+        given = {name.lower() for name, _value in response.headers}
+        response.headers.extend(
+            (name, value)
+            for name, value in (HEADERS if is_asset else UNCACHED_HEADERS).items()
+            if name.lower() not in given
+        )
         return response

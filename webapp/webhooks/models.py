@@ -77,12 +77,14 @@ class WebhookEndpoint(Base):
         """Tell whether messages are sent to this endpoint."""
         return self.disabled_at is None
 
-    def signing_secrets(self, now: datetime) -> tuple[str, ...]:
-        """Return the secrets in force, the newest first."""
-        ends = self.previous_secret_expires_at
-        if self.previous_secret and ends and ends > now:
-            return (self.secret, self.previous_secret)
-        return (self.secret,)
+
+def secrets_in_force(
+    secret: str, previous: str | None, previous_ends: datetime | None, now: datetime
+) -> tuple[str, ...]:
+    """Return the secrets that sign at this moment, the newest first."""
+    if previous and previous_ends and previous_ends > now:
+        return (secret, previous)
+    return (secret,)
 
 
 class WebhookDelivery(Base):

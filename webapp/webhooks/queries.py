@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, select
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, exists, func, select
 from sqlalchemy.orm import selectinload
 
 from webapp.accounts.models import PermissionRow, User, UserPermission
@@ -136,7 +136,9 @@ def locked_delivery(delivery_id: uuid.UUID) -> WebhookDelivery | None:
     )
 
 
-def endpoints_with_due(now: datetime, *, healthy_only: bool) -> Select[WebhookEndpoint]:
+def endpoints_with_due(
+    now: datetime | BindParameter[datetime], *, healthy_only: bool
+) -> Select[WebhookEndpoint]:
     """Select endpoints with a message due and no lease on them, the longest without an attempt first.
 
     `healthy_only` leaves out those whose last attempt failed.
@@ -153,7 +155,9 @@ def endpoints_with_due(now: datetime, *, healthy_only: bool) -> Select[WebhookEn
     return query.where(WebhookEndpoint.failing_since.is_(None)) if healthy_only else query
 
 
-def due_deliveries(endpoint_id: uuid.UUID, now: datetime) -> Select[WebhookDelivery]:
+def due_deliveries(
+    endpoint_id: ColumnElement[uuid.UUID], now: datetime | BindParameter[datetime]
+) -> Select[WebhookDelivery]:
     """Select the deliveries that are due for an endpoint, the longest overdue first."""
     return (
         select(WebhookDelivery)

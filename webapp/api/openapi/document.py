@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask import Flask
-from flask_babel import force_locale
 from werkzeug.routing import Rule
 
 from webapp.api.contract.headers import RESPONSE_HEADERS
@@ -19,6 +18,7 @@ from webapp.api.openapi.parameters import parameters_of
 from webapp.api.openapi.responses import refusal, responses_of
 from webapp.api.openapi.schemas import content_of, schemas_of
 from webapp.web.guard import Access, access_of
+from webapp.web.language import speaking
 
 Schema = dict[str, Any]
 
@@ -51,7 +51,7 @@ def text(app: Flask) -> str:
     """Return the contract of this application as it is served and committed; it is built once."""
     if "openapi" not in app.extensions:
         # In one language, whatever the first caller prefers.
-        with app.app_context(), force_locale("es"):
+        with app.app_context(), speaking("es"):
             document = build(app)
         app.extensions["openapi"] = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     found: str = app.extensions["openapi"]

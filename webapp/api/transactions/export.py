@@ -16,7 +16,7 @@ from webapp.api.contract.operation import operation
 from webapp.api.transactions import filters
 from webapp.kernel import clock, csv_sheets
 from webapp.kernel.permissions import Permission
-from webapp.transactions import queries
+from webapp.transactions import exporting
 from webapp.web.guard import requires
 
 log = structlog.get_logger(__name__)
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 )
 def export() -> ResponseReturnValue:
     """Stream every payment of the filter, newest first."""
-    parts = queries.exported(filters.filters())
+    parts = exporting.exported(filters.filters())
     response = Response(_lines(parts), content_type="text/csv; charset=utf-8")
     name = f"transactions-{clock.today():%Y-%m-%d}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -43,7 +43,7 @@ def export() -> ResponseReturnValue:
 
 
 def _lines(parts: Iterator[Sequence[Sequence[Any]]]) -> Iterator[str]:
-    yield csv_sheets.written([list(queries.EXPORTED)])
+    yield csv_sheets.written([list(exporting.EXPORTED)])
     try:
         for rows in parts:
             yield csv_sheets.written(rows)

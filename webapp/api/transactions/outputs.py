@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     WithJsonSchema,
 )
+from sqlalchemy import Row
 
 from webapp.api.contract import formats, samples
 from webapp.api.fields import (
@@ -21,12 +22,14 @@ from webapp.api.fields import (
 )
 from webapp.api.problems import Problem
 from webapp.banking.gateway import BankType, Claim, Movement, TransactionType
-from webapp.transactions import matching, movements, presenting, wording
+from webapp.transactions import matching, movements, wording
 from webapp.transactions.lifecycle import DECIDABLE, Status
 from webapp.transactions.matching import Reason as StoredReason
 from webapp.transactions.matching import ReasonCode
-from webapp.transactions.models import Transaction, TransactionEvent
-from webapp.transactions.queries import Page
+from webapp.transactions.models import Transaction, TransactionEvent, claim_of
+
+Payment = Transaction | Row[Any]
+"""A payment, or a row with its columns (`webapp.transactions.reading`)."""
 
 
 class CustomerOut(BaseModel):
@@ -64,21 +67,6 @@ class MovementOut(BaseModel):
     differences: list[ReasonOut]
     """In what it contradicts the payment; empty where it fits."""
 
-    @classmethod
-    def of(cls, movement: Movement, claim: Claim) -> MovementOut:
-        """Describe a movement, with what it has against the claim."""
-        found = matching.differences(claim, movement)
-        return cls(
-            identity=movement.identity,
-            reference=movement.reference,
-            amount=_decimal(movement.amount),
-            currency=movement.currency,
-            operation_date=movement.day,
-            time=movement.time,
-            concept=movement.concept,
-            differences=[_reason_out(item, wording.in_words(item)) for item in found],
-        )
-
 
 class TransactionOut(BaseModel):
     """A payment (ERD 5.2, TransactionResponse)."""
@@ -111,60 +99,80 @@ class TransactionOut(BaseModel):
     updated_at: datetime
 
     @classmethod
-    def of(cls, transaction: Transaction, *, evidence: bool) -> TransactionOut:
-        """Describe a payment; `evidence` tells whether its reader may see what the bank answered."""
-        payload = transaction.banesco_payload if evidence else None
-        return cls(
-            id=str(transaction.id),
-            transaction_id=transaction.transaction_id,
-            status=transaction.status,
-            bank=transaction.bank,
-            transaction_type=transaction.transaction_type,
-            reference=transaction.reference,
-            customer=CustomerOut(
-                full_name=transaction.customer_full_name,
-                phone=transaction.customer_phone,
-                national_id=transaction.customer_national_id,
-                concept=transaction.concept,
-            ),
-            amount=_decimal(transaction.amount),
-            currency=transaction.currency,
-            payer_bank=transaction.payer_bank,
-            operation_date=transaction.operation_date,
-            bank_amount=_decimal(transaction.bank_amount),
-            bank_reference=transaction.bank_reference,
-            reasons=reasons_out(transaction),
-            banesco_details=payload if isinstance(payload, dict) else None,
-            movements=_movements_out(transaction) if evidence else None,
-            version=transaction.version,
-            created_at=transaction.created_at,
-            updated_at=transaction.updated_at,
-        )
+    def of(cls, payment: Payment, *, evidence: bool) -> TransactionOut:
+        """Describe a payment as `content` does, as a model."""
+        return cls.model_validate(content(payment, evidence=evidence))
+
+
+def content(payment: Payment, *, evidence: bool) -> dict[str, Any]:
+    """Return what a TransactionOut holds: what is stored needs no validation.
+
+    `evidence` tells whether its reader may see what the bank answered.
+    """
+    payload = payment.banesco_payload if evidence else None
+    return {
+        "id": str(payment.id),
+        "transaction_id": payment.transaction_id,
+        "status": payment.status,
+        "bank": payment.bank,
+        "transaction_type": payment.transaction_type,
+        "reference": payment.reference,
+        "customer": {
+            "full_name": payment.customer_full_name,
+            "phone": payment.customer_phone,
+            "national_id": payment.customer_national_id,
+            "concept": payment.concept,
+        },
+        "amount": _decimal(payment.amount),
+        "currency": payment.currency,
+        "payer_bank": payment.payer_bank,
+        "operation_date": payment.operation_date,
+        "bank_amount": _decimal(payment.bank_amount),
+        "bank_reference": payment.bank_reference,
+        "reasons": reasons(payment.reasons),
+        "banesco_details": payload if isinstance(payload, dict) else None,
+        "movements": _movements(payment) if evidence else None,
+        "version": payment.version,
+        "created_at": payment.created_at,
+        "updated_at": payment.updated_at,
+    }
 
 
 def _decimal(amount: Decimal | None) -> str | None:
     return None if amount is None else f"{amount:.2f}"
 
 
-def reasons_out(transaction: Transaction) -> list[ReasonOut]:
-    """Return the reasons, each with its sentence."""
-    sentences = presenting.reasons(transaction)
+def reasons(stored: Iterable[StoredReason]) -> list[dict[str, Any]]:
+    """Return what a ReasonOut holds of each of some reasons: its code, its sentence, its values."""
     return [
-        _reason_out(item, sentence)
-        for item, sentence in zip(transaction.reasons, sentences, strict=True)
+        {"code": reason["code"], "detail": wording.in_words(reason), **_values(reason)}
+        for reason in stored
     ]
 
 
-def _reason_out(reason: StoredReason, sentence: str) -> ReasonOut:
-    return ReasonOut.model_validate({**reason, "detail": sentence})
+def _values(reason: StoredReason) -> dict[str, Any]:
+    return {name: value for name, value in reason.items() if name not in ("code", "detail")}
 
 
-def _movements_out(transaction: Transaction) -> list[MovementOut]:
-    if transaction.status not in DECIDABLE:
+def _movements(payment: Payment) -> list[dict[str, Any]]:
+    """Return what a MovementOut holds of each movement that the bank shows, where a decision is to be made."""
+    if payment.status not in DECIDABLE:
         return []
-    claim = transaction.as_claim()
-    shown = map(movements.from_json, transaction.shown_movements)
-    return [MovementOut.of(movement, claim) for movement in shown]
+    claim = claim_of(payment)
+    return [_movement(movements.from_json(one), claim) for one in payment.shown_movements]
+
+
+def _movement(shown: Movement, claim: Claim) -> dict[str, Any]:
+    return {
+        "identity": shown.identity,
+        "reference": shown.reference,
+        "amount": _decimal(shown.amount),
+        "currency": shown.currency,
+        "operation_date": shown.day,
+        "time": shown.time,
+        "concept": shown.concept,
+        "differences": reasons(matching.differences(claim, shown)),
+    }
 
 
 class BatchItemOut(BaseModel):
@@ -207,18 +215,6 @@ class TransactionList(BaseModel):
     next_cursor: str | None
     """From where to go on; rows inserted meanwhile do not move it. None after the last row."""
 
-    @classmethod
-    def of(cls, page: Page, *, next_cursor: str | None, evidence: bool) -> TransactionList:
-        """Describe one page."""
-        return cls(
-            next_cursor=next_cursor,
-            items=[TransactionOut.of(item, evidence=evidence) for item in page.items],
-            total=page.total,
-            page=page.number,
-            size=page.size,
-            pages=page.pages,
-        )
-
 
 class TransactionStretch(BaseModel):
     """The payments that follow a cursor, newest first; how many there are in all is not counted."""
@@ -228,14 +224,6 @@ class TransactionStretch(BaseModel):
     items: list[TransactionOut]
     size: int
     next_cursor: str | None
-
-    @classmethod
-    def of(
-        cls, rows: Sequence[Transaction], *, size: int, next_cursor: str | None, evidence: bool
-    ) -> TransactionStretch:
-        """Describe the rows after a cursor."""
-        items = [TransactionOut.of(row, evidence=evidence) for row in rows]
-        return cls(items=items, size=size, next_cursor=next_cursor)
 
 
 class StatusOut(BaseModel):
@@ -261,7 +249,7 @@ class StatusOut(BaseModel):
             synced=synced,
             checked_at=transaction.last_checked_at,
             next_check_at=transaction.next_check_at or next_at,
-            reasons=reasons_out(transaction),
+            reasons=[ReasonOut.model_validate(one) for one in reasons(transaction.reasons)],
         )
 
 

@@ -40,27 +40,45 @@ def record(
     and Invalid.
     """
     details = complete(given.details(given.reference))
+    must_exist = conditional and "If-Match" in request.headers
+    if not must_exist:
+        # Most are new: storing one needs no look at what is stored already.
+        new = intake.log_if_new(
+            actor=actor(),
+            details=details,
+            transaction_id=given.transaction_id,
+            submission_key=submission_key,
+            bank=bank(),
+        )
+        if new is not None:
+            return Recorded(new, 201, ask=True)
     existing = queries.by_transaction_id(given.transaction_id)
-    if existing is None:
-        if conditional and "If-Match" in request.headers:
-            raise request_bodies.VersionMismatch()
-        try:
-            logged = intake.log(
-                actor=actor(),
-                details=details,
-                transaction_id=given.transaction_id,
-                submission_key=submission_key,
-                bank=bank(),
-            )
-        except (service.TransactionIdTaken, service.ReferenceTaken):
-            # Perhaps by the very same payment, sent twice at once.
-            existing = queries.by_transaction_id(given.transaction_id)
-            if existing is None:
-                raise
-        else:
-            status = 201 if logged.created else 200
-            return Recorded(logged.transaction, status, ask=logged.created)
-    return _again(existing, details, conditional=conditional)
+    if existing is not None:
+        return _again(existing, details, conditional=conditional)
+    if must_exist:
+        raise request_bodies.VersionMismatch()
+    return _log(given, details, submission_key=submission_key, conditional=conditional)
+
+
+def _log(
+    given: schemas.CreateTransaction, details: Details, *, submission_key: str, conditional: bool
+) -> Recorded:
+    """Log a payment whose id is free, but whose reference or submission was taken a moment ago."""
+    try:
+        logged = intake.log(
+            actor=actor(),
+            details=details,
+            transaction_id=given.transaction_id,
+            submission_key=submission_key,
+            bank=bank(),
+        )
+    except (service.TransactionIdTaken, service.ReferenceTaken):
+        # Perhaps by the very same payment, sent twice at once.
+        existing = queries.by_transaction_id(given.transaction_id)
+        if existing is None:
+            raise
+        return _again(existing, details, conditional=conditional)
+    return Recorded(logged.transaction, 201 if logged.created else 200, ask=logged.created)
 
 
 def _again(existing: Transaction, details: Details, *, conditional: bool) -> Recorded:

@@ -6,18 +6,18 @@ import hashlib
 
 from flask import Response, url_for
 from flask.typing import ResponseReturnValue
+from pydantic_core import to_json
 
 from webapp.api import idempotency, paging, request_bodies
 from webapp.api.blueprint import bp
 from webapp.api.contract.operation import operation
-from webapp.api.responses import json_response
+from webapp.api.responses import json_response, stored_response
 from webapp.api.transactions import filters, outputs, preconditions, recording, schemas
 from webapp.banking.in_force import bank
 from webapp.kernel.permissions import Permission
-from webapp.transactions import asking, queries, rules, service
+from webapp.transactions import asking, queries, reading, rules, service
 from webapp.transactions.checking import CheckOutcome, CheckResult
 from webapp.transactions.lifecycle import Status
-from webapp.transactions.models import Transaction
 from webapp.web.extensions import app_context
 from webapp.web.guard import actor, requires
 
@@ -25,14 +25,16 @@ ASKED_FOR = frozenset({Status.IN_PROGRESS, Status.UNKNOWN})
 """Statuses in which a question to the bank can change something."""
 
 
-def _one(transaction: Transaction, status: int = 200) -> Response:
+def _one(payment: outputs.Payment, status: int = 200) -> Response:
     """Answer with a payment and its ETag: the version, and a digest of the whole answer."""
-    model = outputs.TransactionOut.of(transaction, evidence=rules.may_see_evidence(actor()))
-    told = model.model_dump_json(exclude={"updated_at"})  # it moves when the bank is merely asked
-    response = json_response(model, status)
-    response.set_etag(f"{model.version}-{hashlib.sha256(told.encode()).hexdigest()[:12]}")
+    content = outputs.content(payment, evidence=rules.may_see_evidence(actor()))
+    response = stored_response(content)
+    response.status_code = status
+    del content["updated_at"]  # it moves when the bank is merely asked
+    digest = hashlib.sha256(to_json(content)).hexdigest()
+    response.set_etag(f"{payment.version}-{digest[:12]}")
     if status == 201:
-        response.headers["Location"] = url_for("api.get", transaction_id=transaction.id)
+        response.headers["Location"] = url_for("api.get", transaction_id=payment.id)
     return response
 
 
@@ -74,23 +76,20 @@ def list_() -> ResponseReturnValue:
     """List payments, newest first, narrowed by the filters of the query: a page, or what follows a cursor."""
     narrowing = filters.filters()
     wanted = paging.requested_part(narrowing)
-    model: outputs.TransactionList | outputs.TransactionStretch
+    size, evidence = wanted.size, rules.may_see_evidence(actor())
+    numbers = {"size": size}
     if wanted.by_cursor:
-        items, more = queries.rows_after(narrowing, wanted.place, size=wanted.size)
+        rows, more = reading.rows_after(narrowing, wanted.place, size=size, evidence=evidence)
     else:
-        page = queries.offset_page(narrowing, offset=wanted.offset, size=wanted.size)
-        items, more = page.items, wanted.offset + len(page.items) < page.total
+        page = reading.offset_page(narrowing, offset=wanted.offset, size=size, evidence=evidence)
+        rows, more = page.items, wanted.offset + len(page.items) < page.total
+        numbers = {"total": page.total, "page": page.number, "size": size, "pages": page.pages}
     cursor = None
-    if items and more:
-        cursor = paging.cursor_after(queries.place_of(items[-1]), narrowing)
-    evidence = rules.may_see_evidence(actor())
-    if wanted.by_cursor:
-        model = outputs.TransactionStretch.of(
-            items, size=wanted.size, next_cursor=cursor, evidence=evidence
-        )
-    else:
-        model = outputs.TransactionList.of(page, next_cursor=cursor, evidence=evidence)
-    return paging.link_next(json_response(model), cursor, wanted.size)
+    if rows and more:
+        cursor = paging.cursor_after(queries.place_of(rows[-1]), narrowing)
+    items = [outputs.content(row, evidence=evidence) for row in rows]
+    response = stored_response({"items": items, **numbers, "next_cursor": cursor})
+    return paging.link_next(response, cursor, size)
 
 
 @bp.get("/transactions/<payment:transaction_id>", strict_slashes=False)
@@ -104,7 +103,7 @@ def list_() -> ResponseReturnValue:
 )
 def get(transaction_id: str) -> ResponseReturnValue:
     """Return one payment."""
-    return _one(queries.find(transaction_id))
+    return _one(reading.find(transaction_id, evidence=rules.may_see_evidence(actor())))
 
 
 @bp.patch("/transactions/<payment:transaction_id>", strict_slashes=False)

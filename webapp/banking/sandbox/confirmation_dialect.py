@@ -6,6 +6,7 @@ in production; a bad token is 401 in QA and 403 in production.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -165,17 +166,19 @@ def _shown(movement: Movement) -> bool:
     return movement.status not in HIDDEN_WORDS
 
 
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "110": lambda reference: reference.lstrip("0"),
+    "120": lambda reference: reference[-6:],
+    "230": other_reference,
+}
+"""The families in which the bank spells the reference otherwise."""
+
+
 def _family_rows(asked: Asked, movement: Movement, search: Search, day: date) -> list[Movement]:
     """Return a family's rows, in the order in which the bank lists them."""
     prefix = asked.family.prefix
-    spelling = _full_reference(search, day)
-    if prefix == "230":
-        spelling = other_reference(spelling)
-    elif prefix == "110":
-        spelling = spelling.lstrip("0")
-    elif prefix == "120":
-        spelling = spelling[-6:]
-    credit = replace(movement, reference=spelling)
+    spell = SPELLINGS.get(prefix, str)
+    credit = replace(movement, reference=spell(_full_reference(search, day)))
     commission = replace(
         credit, amount=COMMISSION, direction="DB", concept="COMISION", status="approved"
     )
