@@ -49,7 +49,7 @@ lock: setup ## Write requirements.txt and requirements-dev.txt from pyproject.to
 	@$(LOCK) --output-file requirements.txt
 	@$(LOCK) --group dev --constraint requirements.txt --output-file requirements-dev.txt
 
-bench: setup $(CATALOGS) ## Measure (NAME=bank_storm, floor, request_cost, export, worker, memory ...); bench/README.md lists them
+bench: setup $(CATALOGS) ## Measure (NAME=bank_storm, floor, request_cost, export, worker, memory, flat, migrating ...); bench/README.md lists them
 	@$(VENV) -m bench.$(or $(NAME),bank_storm) $(ARGS)
 
 setup: ## Make .venv and install the dependencies, when needed

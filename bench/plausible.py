@@ -41,6 +41,12 @@ TRANSACTION_COLUMNS = (
 EVENT_COLUMNS = (
     "id", "transaction_id", "old_status", "new_status", "actor_type", "actor_id", "metadata", "created_at",
 )  # fmt: skip
+CALL_COLUMNS = (
+    "id", "transaction_id", "subject", "environment", "dialect", "operation", "request", "requested_at", "gives_up_at",
+    "completed_at", "outcome", "http_status", "latency_ms", "digest",
+)  # fmt: skip
+OUTCOMES = ("found", "not_found", "unavailable", "unreadable", "refused", "rate_limited")
+OUTCOME_SHARES = (80, 12, 5, 1, 1, 1)
 REASONS = {
     "COMPLETED": '[{"code": "MATCHED"}]',
     "TO_REVIEW": '[{"code": "AMOUNT_DIFFERS", "declared": "10.00", "bank": "12.00"}]',
@@ -62,6 +68,20 @@ def load(url: str, rows: int, *, cashiers: list[str], now: datetime | None = Non
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute("VACUUM (ANALYZE) transactions, transaction_events")
+    finally:
+        connection.close()
+
+
+def load_calls(url: str, calls: int, *, payments: int, now: datetime | None = None) -> None:
+    """Copy `calls` ended calls to the bank about these payments, and analyse the table."""
+    connection: extensions.connection = psycopg2.connect(url.replace("+psycopg2", ""))
+    try:
+        with connection, connection.cursor() as cursor:
+            lines = Lines(_calls(calls, payments, now or datetime.now(UTC)))
+            cursor.copy_expert(_copy("bank_calls", CALL_COLUMNS), cast(TextIO, lines))
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM (ANALYZE) bank_calls, users")
     finally:
         connection.close()
 
@@ -140,3 +160,20 @@ def _events(rows: int, cashiers: list[str], now: datetime) -> Iterator[str]:
         for place, event in enumerate((logged, settled)):
             event_id = str(uuid.UUID(int=(0xCD << 120) | (number * 2 + place)))
             yield "\t".join((event_id, row_id(number), *event)) + "\n"
+
+
+def _calls(calls: int, payments: int, now: datetime) -> Iterator[str]:
+    """Write calls from the oldest to the newest; one in twenty asks for a token, one in ten at the other interface."""
+    dice = random.Random(calls)
+    for number in range(1, calls + 1):
+        about = 1 + (number - 1) * payments // calls
+        moment = (_moment(about, payments, now) + timedelta(seconds=2)).isoformat()
+        token = number % 20 == 0
+        outcome = "token" if token else dice.choices(OUTCOMES, OUTCOME_SHARES)[0]
+        values = (
+            str(uuid.UUID(int=(0xEF << 120) | number)), r"\N" if token else row_id(about),
+            r"\N" if token else f"{about:064x}", "production" if number % 50 == 0 else "qa",
+            "confirmation" if number % 10 == 0 else "status", "token" if token else "transaction", '{"reference": "***"}',
+            moment, moment, moment, outcome, "200", str(dice.randint(80, 900)), f"{number:064x}",
+        )  # fmt: skip
+        yield "\t".join(values) + "\n"

@@ -23,8 +23,10 @@ from webapp.kernel.config import PROJECT_ROOT, Settings
 from webapp.kernel.database import db
 from webapp.kernel.permissions import Permission
 from webapp.models import Base
+from webapp.transactions import queries as lists
+from webapp.transactions.filtering import Filter
 from webapp.transactions.lifecycle import Status
-from webapp.transactions.totals import keeping
+from webapp.transactions.totals import derived, keeping
 from webapp.transactions.totals import queries as totals
 from webapp.transactions.totals.queries import Total
 
@@ -258,7 +260,7 @@ def test_calls_recorded_before_migration_0010_keep_no_subject_and_stay_unchanged
         connection.execute(text("UPDATE bank_calls SET subject = 'one'"))
 
 
-def test_payments_logged_before_migration_0012_are_in_the_totals_and_wait_since_they_came(
+def test_payments_logged_before_totals_were_kept_are_in_them_and_wait_since_they_came(
     empty: Flask,
 ):
     upgrade(revision="0011")
@@ -275,11 +277,14 @@ def test_payments_logged_before_migration_0012_are_in_the_totals_and_wait_since_
     with db.engine.connect() as connection:
         (since,) = connection.scalars(text("SELECT review_since FROM transactions"))
     assert since == datetime(2026, 11, 20, 12, tzinfo=UTC)
+    upgrade()
     assert totals.total({"status": Status.TO_REVIEW}) == Total(
         1, Decimal("12.50"), Decimal("12.50")
     )
+    assert lists.count(Filter(q="ville")) == 1
     db.session.rollback()
     assert keeping.differences() == []
+    assert derived.deviations() == []
 
 
 def _trail(row_id: uuid.UUID) -> list[tuple[str | None, str]]:

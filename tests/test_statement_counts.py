@@ -56,7 +56,7 @@ ROUTES: dict[tuple[str, str], tuple[int, Ask]] = {
     ("POST", "/logout"): (2, sign_out),
     # Payments
     ("GET", "/"): (6, page("/")),
-    ("GET", "/transactions"): (5, page("/transactions?status=IN_PROGRESS")),
+    ("GET", "/transactions"): (6, page("/transactions?status=IN_PROGRESS")),
     ("GET", "/transactions/new"): (3, page("/transactions/new")),
     ("POST", "/transactions/new"): (
         2,
@@ -101,7 +101,7 @@ ROUTES: dict[tuple[str, str], tuple[int, Ask]] = {
     ),
     ("GET", "/reviews"): (4, page("/reviews", by="supervisor")),
     # Administration
-    ("GET", "/admin/users"): (6, page("/admin/users")),
+    ("GET", "/admin/users"): (7, page("/admin/users")),
     ("GET", "/admin/users/new"): (3, page("/admin/users/new")),
     ("POST", "/admin/users/new"): (
         6,
@@ -196,7 +196,7 @@ ROUTES: dict[tuple[str, str], tuple[int, Ask]] = {
         8,
         api("POST", "/transactions/{subject}/reopen", {"reason": WHY}, subject=decided),
     ),
-    ("GET", "/api/v1/users"): (5, api("GET", "/users")),
+    ("GET", "/api/v1/users"): (6, api("GET", "/users")),
     ("POST", "/api/v1/users"): (
         8,
         api("POST", "/users", lambda house: {**newcomer(house), "role": "cashier"}),

@@ -14,7 +14,14 @@ from webapp.idempotency.models import IdempotencyKey
 from webapp.kernel.database import Base
 from webapp.throttling.models import RateLimit
 from webapp.transactions.models import Transaction, TransactionEvent
-from webapp.transactions.totals.models import TransactionTotal, TransactionTotalChange
+from webapp.transactions.totals.models import (
+    TransactionName,
+    TransactionNameMonth,
+    TransactionNameTotal,
+    TransactionSum,
+    TransactionTotal,
+    TransactionTotalChange,
+)
 from webapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
@@ -29,6 +36,10 @@ __all__ = [
     "RefreshToken",
     "Transaction",
     "TransactionEvent",
+    "TransactionName",
+    "TransactionNameMonth",
+    "TransactionNameTotal",
+    "TransactionSum",
     "TransactionTotal",
     "TransactionTotalChange",
     "User",

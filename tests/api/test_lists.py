@@ -137,6 +137,14 @@ def test_a_wrong_parameter_is_named(integrator: Program, query: str, parameter: 
     assert (error["parameter"], error["field"], error["code"]) == (parameter, parameter, code)
 
 
+def test_a_list_is_narrowed_to_who_logged_it_with_its_total(integrator: Program, cast: Cast):
+    rows = [payments.logged(cast.cashier) for _ in range(3)]
+    payments.logged(cast.other_cashier)
+    query = f"created_by={cast.cashier.id}"
+    assert walk(integrator, f"{query}&size=2") == ids(reversed(rows))
+    assert integrator.get(f"/transactions?{query}").get_json()["total"] == 3
+
+
 def test_days_are_those_of_caracas(app: Flask, integrator: Program, cast: Cast):
     moments = ["2026-03-01T03:59:59Z", "2026-03-01T04:00:00Z", "2026-03-02T03:59:59Z"]
     rows = [payments.logged(cast.cashier) for _ in moments]

@@ -22,6 +22,8 @@ from webapp.kernel import lifeline
 from webapp.kernel.config import PROJECT_ROOT
 
 READY_SECONDS = 120.0
+MIGRATION_SECONDS = 1_800.0
+"""On a database of any size that measurements load."""
 STOP_SECONDS = 15.0
 NEXT_CHECK_SECONDS = 35
 """After which the worker asks again about a new payment that the bank does not show yet."""
@@ -113,8 +115,12 @@ class Processes:
         """Return the process id of something that was started under this name."""
         return self._running[name].pid
 
-    def migrate(self) -> None:
-        self._flask("db", "upgrade")
+    def migrate(self, revision: str = "head") -> None:
+        self._flask("db", "upgrade", revision, seconds=MIGRATION_SECONDS)
+
+    def prove_totals(self) -> str:
+        """Compare the kept totals with the payments; return what the command says."""
+        return self._flask("totals", "verify", seconds=MIGRATION_SECONDS).strip()
 
     def add_demo_data(self) -> None:
         """Add the demo people and their payments, which are due at once."""
@@ -210,7 +216,7 @@ class Processes:
         """Run a command of `flask` to its end; it must succeed."""
         self._flask(*command)
 
-    def _flask(self, *command: str, typed: str = "") -> None:
+    def _flask(self, *command: str, typed: str = "", seconds: float = READY_SECONDS) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "flask", *command],
             cwd=PROJECT_ROOT,
@@ -218,10 +224,11 @@ class Processes:
             input=typed,
             capture_output=True,
             text=True,
-            timeout=READY_SECONDS,
+            timeout=seconds,
             check=False,
         )
         assert done.returncode == 0, f"flask {' '.join(command)}: {done.stdout}{done.stderr}"
+        return done.stdout
 
     def _start(self, name: str, module: str, *arguments: str) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:

@@ -68,6 +68,7 @@ def test_whatever_is_typed_is_read_or_said_by_name(typed: dict[str, str]):
         "to_date=9999-12-31",
         "reference=abc&status=X",
         "q=" + "x" * 300,
+        "created_by=nobody",
         "from_date=",
     ],
 )

@@ -109,6 +109,21 @@ def test_each_filter_narrows_the_list(three: None, cashier: Browser, query: str,
         assert "Ningún pago coincide con estos filtros" in page.text
 
 
+def test_the_list_offers_everybody_who_logged_and_narrows_to_one(
+    app: Flask, cast: Cast, cashier: Browser
+):
+    own = payments.logged(cast.cashier)
+    payments.logged(cast.other_cashier)
+    options = [
+        given["value"]
+        for tag, given in cashier.get(LIST).tags
+        if tag == "option" and given["value"]
+    ]
+    people = [str(person.id) for person in (cast.cashier, cast.other_cashier)]
+    assert set(people) <= set(options) and str(cast.supervisor.id) not in options
+    assert names(cashier.get(f"{LIST}?created_by={people[0]}")) == [own.transaction_id]
+
+
 def test_the_filter_stays_in_its_fields(three: None, cashier: Browser):
     page = cashier.get(f"{LIST}?q=maria&status=IN_PROGRESS&from_date=2026-01-01")
     assert page.inputs["q"] == "maria"

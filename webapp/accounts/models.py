@@ -25,6 +25,12 @@ class User(Base):
         CheckConstraint(
             "role IN ('cashier', 'supervisor', 'integrator', 'admin')", name="role_known"
         ),
+        Index(
+            "ix_users_by_name",
+            text("lower(full_name)"),
+            "id",
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(

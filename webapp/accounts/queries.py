@@ -8,7 +8,17 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    bindparam,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.orm import joinedload, selectinload
 
 from webapp.accounts.models import (
@@ -107,20 +117,25 @@ class UserPage:
 
 def user_page(wanted: UserFilter, *, offset: int, size: int) -> UserPage:
     """Return one page of the users that a filter selects, by name."""
-    conditions = _conditions(wanted)
-    total = db.session.scalar(
-        select(func.count()).select_from(User).where(User.deleted_at.is_(None), *conditions)
-    )
+    conditions = [User.deleted_at.is_(None), *_conditions(wanted)]
+    by_name = (func.lower(User.full_name), User.id)
+    # The page is cut out of the index first: when somebody was last seen is looked up for the page only.
+    # A text is compared with every name, so the same statement counts those that have it.
+    total = func.count().over() if wanted.text else literal(None)
+    shown = db.session.execute(
+        select(User.id, total).where(*conditions).order_by(*by_name).offset(offset).limit(size)
+    ).all()
+    counted = shown[0][1] if shown else None
+    if counted is None:
+        counted = db.session.scalar(select(func.count()).select_from(User).where(*conditions))
     found = db.session.execute(
         _users()
         .add_columns(_last_seen())
-        .where(*conditions)
-        .order_by(func.lower(User.full_name), User.id)
-        .offset(offset)
-        .limit(size)
+        .where(User.id.in_([row[0] for row in shown]))
+        .order_by(*by_name)
     )
     items = [(row[0], row[1]) for row in found]
-    return UserPage(items=items, total=total or 0, number=offset // size + 1, size=size)
+    return UserPage(items=items, total=counted or 0, number=offset // size + 1, size=size)
 
 
 def last_seen(user_id: uuid.UUID) -> datetime | None:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Text, case, cast, func, select, tuple_
 
 from webapp.kernel.database import db
-from webapp.transactions import queries
+from webapp.transactions import narrowing, placing
 from webapp.transactions.filtering import Filter
 from webapp.transactions.models import Transaction
 
@@ -58,8 +58,8 @@ def exported(wanted: Filter) -> Iterator[Sequence[Row[Any]]]:
     """
     engine = db.engine  # the rest is read outside of the application's context
     columns = select(*(value.label(name) for name, value in EXPORTED.items()))
-    narrowed = queries.narrowed(columns.where(Transaction.deleted_at.is_(None)), wanted)
-    query = narrowed.order_by(*queries.NEWEST_FIRST).limit(EXPORT_CHUNK)
+    narrowed = narrowing.narrowed(columns.where(Transaction.deleted_at.is_(None)), wanted)
+    query = narrowed.order_by(*placing.NEWEST_FIRST).limit(EXPORT_CHUNK)
 
     def after(place: tuple[datetime, uuid.UUID] | None) -> Sequence[Row[Any]]:
         part = query

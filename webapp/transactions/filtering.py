@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -33,6 +34,8 @@ class Filter:
     national_id: str | None = None
     from_date: date | None = None
     to_date: date | None = None
+    created_by: uuid.UUID | None = None
+    """Who logged it."""
 
     @property
     def dimensions(self) -> dict[str, Any]:
@@ -41,6 +44,7 @@ class Filter:
             "status": self.status,
             "bank": self.bank,
             "transaction_type": self.transaction_type,
+            "created_by": self.created_by,
         }
         return {name: value for name, value in given.items() if value is not None}
 
@@ -48,6 +52,12 @@ class Filter:
     def is_kept(self) -> bool:
         """Tell whether totals are kept for this filter; others find few payments, which are counted."""
         return not (self.q or self.reference or self.phone or self.national_id)
+
+    @property
+    def has_kept_word(self) -> bool:
+        """Tell whether totals are kept for a word of a name with what else it has: dimensions or days, not both."""
+        days = self.from_date or self.to_date
+        return not (self.reference or self.phone or self.national_id or (days and self.dimensions))
 
 
 class _Wrong(ValueError):
@@ -131,6 +141,13 @@ def _last_day(text: str) -> date:
     return day
 
 
+def _person(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text.strip())
+    except ValueError:
+        raise _Wrong(_("Elija una de las opciones."), "not_an_option") from None
+
+
 _READERS: Mapping[str, Callable[[str], Any]] = {
     "q": _search,
     "status": _option(Status),
@@ -141,4 +158,5 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "national_id": _spelled(identifiers.national_id),
     "from_date": _day,
     "to_date": _last_day,
+    "created_by": _person,
 }

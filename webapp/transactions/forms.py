@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flask_wtf import FlaskForm
@@ -269,8 +269,10 @@ class FilterForm(Form):
     national_id = StringField(wording.FIELDS["national_id"])
     from_date = StringField(_l("Desde"), widget=DateInput())
     to_date = StringField(_l("Hasta"), widget=DateInput())
+    created_by = SelectField(_l("Registrado por"), validate_choice=False)
 
-    def __init__(self, given: MultiDict[str, str]) -> None:
+    def __init__(self, given: MultiDict[str, str], *, people: Iterable[tuple[str, str]]) -> None:
+        """Take the address, and ids and names of the people who log payments."""
         super().__init__(given)
         everything = [SelectChoice("", _l("Todos"))]
         self.status.choices = everything + [
@@ -278,6 +280,7 @@ class FilterForm(Form):
         ]
         self.bank.choices = everything + _banks()
         self.transaction_type.choices = everything + _kinds()
+        self.created_by.choices = everything + [SelectChoice(*person) for person in people]
         self.wanted, problems = filtering.read(given)
         for problem in problems:
             self[str(problem.location[0])].errors = [problem.detail]

@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
@@ -102,6 +103,17 @@ class Transaction(Base):
             "bank_environment",
             "next_check_at",
             postgresql_where=text("next_check_at IS NOT NULL AND deleted_at IS NULL"),
+        ),
+        Index(
+            "ix_transactions_last_digits",
+            func.reverse(text("reference")).label("last_digits"),
+            postgresql_ops={"last_digits": "text_pattern_ops"},
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index(
+            "ix_transactions_name",
+            "customer_name_search",
+            postgresql_where=text("deleted_at IS NULL"),
         ),
         Index("ix_transactions_name_words", "name_words", postgresql_using="gin"),
         Index(

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Row, Select, func, not_, or_, select, text, tuple_
 from sqlalchemy.orm import joinedload
 
-from webapp.accounts.models import ApiKey
+from webapp.accounts.models import ApiKey, User
 from webapp.banking.gateway import TransactionType
-from webapp.kernel import clock
 from webapp.kernel.database import db
 from webapp.kernel.errors import NotFound
-from webapp.transactions import identifiers
+from webapp.transactions import placing
 from webapp.transactions.filtering import Filter
 from webapp.transactions.lifecycle import DECIDABLE
 from webapp.transactions.models import Transaction, TransactionEvent
+from webapp.transactions.narrowing import (
+    has_id,
+    has_word_read,
+    has_words,
+    narrowed,
+    searched_words,
+    word_query,
+)
 from webapp.transactions.totals import queries as totals
-
-NEWEST_FIRST = (Transaction.created_at.desc(), Transaction.id.desc())
-WALKED = 500
-"""Rows that a list walks to reach an offset; farther ones are found by the kept totals."""
+from webapp.transactions.totals.periods import Grain, stretches
 
 
 @dataclass(frozen=True)
@@ -51,39 +55,6 @@ def alive() -> Select[Transaction]:
     )
 
 
-def narrowed(query: Select[Any], wanted: Filter) -> Select[Any]:
-    """Add the filter's conditions to a query."""
-    exact = {
-        Transaction.status: wanted.status,
-        Transaction.bank: wanted.bank,
-        Transaction.transaction_type: wanted.transaction_type,
-        Transaction.reference: wanted.reference,
-        Transaction.customer_phone: wanted.phone,
-        Transaction.customer_national_id: wanted.national_id,
-    }
-    query = query.where(*(column == value for column, value in exact.items() if value is not None))
-    if wanted.q:
-        query = query.where(_found_by_text(wanted.q))
-    if wanted.from_date:
-        query = query.where(Transaction.created_at >= clock.start_of_day(wanted.from_date))
-    if wanted.to_date:
-        query = query.where(Transaction.created_at < clock.end_of_day(wanted.to_date))
-    return query
-
-
-def _found_by_text(text: str) -> ColumnElement[bool]:
-    """Match the beginnings of the words of a name, or a reference or id as written.
-
-    No name has a digit and no reference a letter, so one index answers where a digit stands.
-    """
-    words = identifiers.searchable(text).split()
-    by_id = Transaction.transaction_id == text.strip()
-    if not words or any(character.isdigit() for character in text):
-        return or_(Transaction.reference == text.strip(), by_id)
-    prefixes = func.to_tsquery("simple", " & ".join(f"{word}:*" for word in words[:10]))
-    return or_(Transaction.name_words.op("@@")(prefixes), by_id)
-
-
 def page(wanted: Filter, *, number: int, size: int) -> Page:
     """Return one page, newest first; a number beyond the end gives an empty page."""
     return offset_page(wanted, offset=(number - 1) * size, size=size)
@@ -94,45 +65,21 @@ def offset_page(wanted: Filter, *, offset: int, size: int) -> Page:
     total = count(wanted)
     rows: list[Transaction] = []
     if offset < total:
-        spread = spread_of(wanted, offset)
-        query = spread.narrow(narrowed(alive(), wanted)).order_by(*NEWEST_FIRST)
-        rows = list(db.session.scalars(query.offset(spread.offset).limit(size)))
+        place = placing.place(wanted, offset=offset, size=size, total=total)
+        rows = list(db.session.scalars(place.cut(alive(), wanted, size=size)))
     return Page(items=rows, total=total, number=offset // size + 1, size=size)
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Where the rows of a page stand: behind `offset` others, of all or of those logged until a day."""
-
-    offset: int
-    until: date | None = None
-
-    def narrow(self, query: Select[Any]) -> Select[Any]:
-        """Let a query look for rows there only."""
-        if self.until is None:
-            return query
-        return query.where(Transaction.created_at < clock.end_of_day(self.until))
-
-
-def spread_of(wanted: Filter, offset: int) -> Spread:
-    """Return where the rows from an offset on stand."""
-    if offset > WALKED and wanted.is_kept:
-        spot = totals.spot(
-            wanted.dimensions, offset, from_day=wanted.from_date, to_day=wanted.to_date
-        )
-        if spot is not None:
-            return Spread(spot.offset, until=spot.day)
-    return Spread(offset)
 
 
 def versions_on_page(
     wanted: Filter, *, number: int, size: int
 ) -> tuple[int, list[tuple[uuid.UUID, int]]]:
     """Return how long the list is, and the ids and versions on a page: all by which a reader knows that it changed."""
-    total = count(wanted)
+    total, offset = count(wanted), (number - 1) * size
+    if offset >= total:
+        return total, []
     columns = select(Transaction.id, Transaction.version).where(Transaction.deleted_at.is_(None))
-    query = narrowed(columns, wanted).order_by(*NEWEST_FIRST)  # type: ignore[arg-type]
-    rows: Any = db.session.execute(query.offset((number - 1) * size).limit(size))
+    place = placing.place(wanted, offset=offset, size=size, total=total)
+    rows: Any = db.session.execute(place.cut(columns, wanted, size=size))  # type: ignore[arg-type]
     return total, [(row.id, row.version) for row in rows]
 
 
@@ -141,8 +88,37 @@ def count(wanted: Filter) -> int:
     if wanted.is_kept:
         kept = totals.total(wanted.dimensions, from_day=wanted.from_date, to_day=wanted.to_date)
         return kept.payments
-    found = select(func.count()).select_from(narrowed(_ids(), wanted).subquery())
-    return db.session.scalar(found) or 0
+    words = searched_words(wanted.q or "")
+    if len(words) == 1 and wanted.has_kept_word:
+        return _count_of_word(words[0], wanted)
+    if len(words) > 1 and wanted == Filter(q=wanted.q):
+        return totals.with_words(word_query(words)) + _count_of_id(words, wanted)
+    return _rows_of(narrowed(_ids(), wanted))
+
+
+def _count_of_id(words: list[str], wanted: Filter) -> int:
+    """Count the payment whose id the text is, where its name has not all the words as well."""
+    others = narrowed(_ids(), replace(wanted, q=None))
+    return _rows_of(others.where(has_id(wanted.q or ""), not_(has_words(words))))
+
+
+def _count_of_word(word: str, wanted: Filter) -> int:
+    """Count by the kept totals of names: of all time, or of whole months, with the days around them counted."""
+    total = _count_of_id([word], wanted)
+    if not (wanted.from_date or wanted.to_date):
+        return total + totals.with_word(word, wanted.dimensions)
+    for part in stretches(wanted.from_date, wanted.to_date, longest=Grain.MONTH):
+        if part.grain is Grain.MONTH:
+            months = totals.months_with_word(word, first=part.first, last=part.last)
+            total += sum(payments for _, payments in months)
+        else:
+            days = replace(wanted, q=None, from_date=part.first, to_date=part.last)
+            total += _rows_of(narrowed(_ids(), days).where(has_word_read(word)))
+    return total
+
+
+def _rows_of(query: Select[Transaction]) -> int:
+    return db.session.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 
 @dataclass(frozen=True)
@@ -169,8 +145,10 @@ def rows_after(wanted: Filter, place: Place | None, *, size: int) -> tuple[list[
 
 def following(query: Select[Any], wanted: Filter, place: Place | None, *, size: int) -> Select[Any]:
     """Let a query find the rows that follow a place, and one more, which tells whether there are more."""
-    query = narrowed(query, wanted).order_by(*NEWEST_FIRST).limit(size + 1)
-    return query if place is None else query.where(_behind(place))
+    last = place.created_at if place else None
+    near = placing.place_after(wanted, last, size=size + 1)
+    behind = [_behind(place)] if place else []
+    return near.cut(query, wanted, size=size + 1, also=behind)
 
 
 def _behind(place: Place) -> ColumnElement[bool]:
@@ -350,6 +328,16 @@ def waiting_for_review(*, most: int = 200) -> list[tuple[Transaction, datetime]]
         .limit(most)
     )
     return [(row[0], row[1]) for row in rows]
+
+
+def people_who_log() -> list[tuple[str, str]]:
+    """Return ids and names of the people and programs who logged payments, by name."""
+    rows = db.session.execute(
+        select(User.id, User.full_name)
+        .where(User.id.in_(totals.creators()))
+        .order_by(func.lower(User.full_name), User.id)
+    )
+    return [(str(row[0]), row[1]) for row in rows]
 
 
 def count_for_review() -> int:

@@ -11,10 +11,10 @@ from sqlalchemy import Row, Select, bindparam, select
 
 from webapp.kernel.database import db
 from webapp.kernel.errors import NotFound
-from webapp.transactions import queries
+from webapp.transactions import placing, queries
 from webapp.transactions.filtering import Filter
 from webapp.transactions.models import Transaction
-from webapp.transactions.queries import NEWEST_FIRST, Place, Spread
+from webapp.transactions.queries import Place
 
 _columns = Transaction.__table__.c
 _SHOWN: Select[Any] = select(
@@ -73,17 +73,16 @@ def offset_page(wanted: Filter, *, offset: int, size: int, evidence: bool) -> Ro
     total = queries.count(wanted)
     rows: Sequence[Row[Any]] = []
     if offset < total:
-        spread = queries.spread_of(wanted, offset)
-        rows = db.read(_page(wanted, spread, size, evidence)).all()
+        place = placing.place(wanted, offset=offset, size=size, total=total)
+        rows = db.read(_page(wanted, place, size, evidence)).all()
     return RowPage(items=rows, total=total, number=offset // size + 1, size=size)
 
 
 @lru_cache(maxsize=200)
-def _page(wanted: Filter, spread: Spread, size: int, evidence: bool) -> Select[Any]:
+def _page(wanted: Filter, place: placing.Place, size: int, evidence: bool) -> Select[Any]:
     """Build the statement of a page; most requests are for the same few."""
     shown = _WITH_EVIDENCE if evidence else _SHOWN
-    query = spread.narrow(queries.narrowed(shown, wanted)).order_by(*NEWEST_FIRST)
-    return query.offset(spread.offset).limit(size)
+    return place.cut(shown, wanted, size=size)
 
 
 def rows_after(

@@ -57,7 +57,9 @@ def index() -> ResponseReturnValue:
     same = _same_rows() if asks_again() else None
     if same is not None:
         return same
-    filters = FilterForm(request.args)
+    # The form is not sent again with the rows alone.
+    people = [] if is_part_asked_for() else queries.people_who_log()
+    filters = FilterForm(request.args, people=people)
     page = _page(filters)
     rows = listed(page.items, bank_environment=bank().policy.environment)
     response = page_or_part(

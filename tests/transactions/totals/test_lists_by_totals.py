@@ -17,7 +17,7 @@ from webapp.accounts import service as accounts
 from webapp.banking.gateway import TransactionType
 from webapp.kernel import clock
 from webapp.kernel.database import db
-from webapp.transactions import queries
+from webapp.transactions import placing, queries
 from webapp.transactions.filtering import Filter
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.totals import keeping
@@ -57,18 +57,70 @@ def years_of_payments(app: Flask, cast: Cast) -> None:
         Filter(status=Status.IN_PROGRESS, transaction_type=TransactionType.TRANSACTION),
         Filter(from_date=date(2025, 3, 5), to_date=date(2026, 2, 10)),
         Filter(status=Status.TO_REVIEW, to_date=date(2026, 1, 1)),
+        Filter(status=Status.TO_REVIEW, transaction_type=TransactionType.COMMISSION),
     ],
     ids=repr,
 )
+@pytest.mark.parametrize("few", [0, 1_000])
 def test_every_page_shows_the_rows_that_walking_there_shows(
-    monkeypatch: pytest.MonkeyPatch, wanted: Filter
+    monkeypatch: pytest.MonkeyPatch, wanted: Filter, few: int
 ):
+    monkeypatch.setattr(placing, "FEW", 0)
     walked = queries.offset_page(wanted, offset=0, size=100)
-    monkeypatch.setattr(queries, "WALKED", -1)
+    monkeypatch.setattr(placing, "FEW", few)
+    monkeypatch.setattr(placing, "PASSED", -1)
+    monkeypatch.setattr(placing, "WALKED", -1)
     for offset in range(walked.total + 3):
         page = queries.offset_page(wanted, offset=offset, size=7)
         assert page.items == walked.items[offset : offset + 7]
         assert page.total == walked.total == len(walked.items)
+
+
+@pytest.mark.usefixtures("years_of_payments")
+@pytest.mark.parametrize("size", [1, 4, 100])
+@pytest.mark.parametrize("days", [(None, None), (date(2025, 3, 5), date(2026, 2, 10))], ids=str)
+def test_cursors_through_a_thin_list_skip_nothing(
+    monkeypatch: pytest.MonkeyPatch, days: tuple[date, date], size: int
+):
+    monkeypatch.setattr(placing, "PASSED", -1)
+    wanted = Filter(
+        status=Status.TO_REVIEW,
+        transaction_type=TransactionType.COMMISSION,
+        from_date=days[0],
+        to_date=days[1],
+    )
+    whole = queries.offset_page(wanted, offset=0, size=100).items
+    found, place, more = [], None, True
+    while more:
+        items, more = queries.rows_after(wanted, place, size=size)
+        found += items
+        place = queries.place_of(items[-1])
+    assert found == whole
+
+
+def test_a_list_can_be_narrowed_to_who_logged_it(app: Flask, cast: Cast):
+    own = payments.logged(cast.cashier)
+    payments.logged(cast.other_cashier)
+    wanted = Filter(created_by=cast.cashier.id)
+    for _fold in range(2):
+        page = queries.page(wanted, number=1, size=10)
+        assert ([row.id for row in page.items], page.total) == ([own.id], 1)
+        people = [name for _, name in queries.people_who_log()]
+        assert people == sorted([cast.cashier.full_name, cast.other_cashier.full_name])
+        keeping.fold()
+
+
+def test_the_last_digits_of_a_reference_find_it_from_four_on(app: Flask, cast: Cast):
+    payment = payments.logged(cast.cashier, reference="100004711")
+    payments.logged(cast.cashier, reference="471100000")
+
+    def found(typed: str) -> list[str]:
+        return [row.reference for row in queries.page(Filter(q=typed), number=1, size=9).items]
+
+    for typed in ("4711", "04711", "100004711", " 4711 "):
+        assert found(typed) == [payment.reference]
+    for typed in ("711", "47110", "%4711", "4711-"):
+        assert found(typed) == []
 
 
 @pytest.mark.usefixtures("years_of_payments")

@@ -18,12 +18,16 @@ from tests.support.threads import together
 from webapp.kernel import clock
 from webapp.kernel.database import db
 from webapp.kernel.errors import DomainError
+from webapp.transactions import queries as lists
 from webapp.transactions import service
+from webapp.transactions.filtering import Filter
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.models import Transaction
 from webapp.transactions.service import Verdict
-from webapp.transactions.totals import keeping, queries
-from webapp.transactions.totals.queries import Spot
+from webapp.transactions.totals import derived, keeping, queries
+from webapp.transactions.totals.spots import Spot, spot
+
+NAMES = ("Rosa Villegas", "María Márquez Rosas", "Óscar D'Angelo", "Zoé Ríos", "Mario Mario")
 
 
 def counted(**conditions: Any) -> tuple[int, Decimal]:
@@ -103,10 +107,10 @@ def test_the_day_of_a_row_far_down_the_list_is_found_without_walking_there(app: 
     days.insert(0, days[0])
     for offset, day in enumerate(days):
         newer = sum(other > day for other in days)
-        assert queries.spot({}, offset) == Spot(day, offset - newer)
-        within = queries.spot({}, 0, from_day=days[-1], to_day=day)
+        assert spot({}, offset) == Spot(day, offset - newer)
+        within = spot({}, 0, to_day=day)
         assert within == Spot(day, 0)
-    assert queries.spot({}, len(days)) is None
+    assert spot({}, len(days)) is None
 
 
 def random_action(cast: Cast, dice: random.Random) -> Callable[[], Any]:
@@ -121,7 +125,7 @@ def random_action(cast: Cast, dice: random.Random) -> Callable[[], Any]:
         ).all()
         db.session.rollback()
         if pick < 0.35 or not rows:
-            return payments.logged(person, amount=amount)
+            return payments.logged(person, amount=amount, full_name=dice.choice(NAMES))
         return _change(person, rows[int(pick * 1_000) % len(rows)], pick, amount)
 
     return act
@@ -130,7 +134,8 @@ def random_action(cast: Cast, dice: random.Random) -> Callable[[], Any]:
 def _change(person: Person, row_id: Any, pick: float, amount: Decimal) -> Any:
     try:
         if pick < 0.55:
-            details = payments.details(amount=amount)
+            name = NAMES[int(pick * 1_000) % len(NAMES)]
+            details = payments.details(amount=amount, full_name=name)
             return service.correct(actor=person.actor, row_id=row_id, version=None, details=details)
         if pick < 0.75:
             db.session.execute(
@@ -162,9 +167,13 @@ def test_totals_stay_equal_to_the_payments_while_everybody_works(app: Flask, cas
         failures = [one for one in together(app, actions) if isinstance(one, Exception)]
         assert failures == []
         assert keeping.differences() == []
+        assert derived.deviations() == []
         for status in Status:
             assert kept(status=status) == counted(status=status)
         assert kept(created_by=cast.cashier.id) == counted(created_by=cast.cashier.id)
+        for typed in ("r", "rosa", "mar", "z"):
+            for wanted in (Filter(q=typed), Filter(q=typed, status=Status.TO_REVIEW)):
+                assert lists.count(wanted) == len(lists.page(wanted, number=1, size=500).items)
 
 
 def test_verify_names_the_day_of_a_difference_and_rebuild_sets_it_right(app: Flask, cast: Cast):
@@ -182,6 +191,58 @@ def test_verify_names_the_day_of_a_difference_and_rebuild_sets_it_right(app: Fla
     assert run(args=["totals", "rebuild"]).exit_code == 0
     assert run(args=["totals", "verify"]).exit_code == 0
     assert kept()[0] == 1
+
+
+def test_a_name_counts_once_however_many_of_its_words_begin_so(app: Flask, cast: Cast):
+    payment = payments.logged(cast.cashier, full_name="Mario Márquez", transaction_id="MAR")
+    by_id = payments.logged(cast.cashier, full_name="Ana Rojas", transaction_id="mario")
+    for _fold in range(2):
+        counts = [lists.count(Filter(q=typed)) for typed in ("m", "már", "MARIO", "quez", "MAR")]
+        assert counts == [1, 1, 1, 0, 1]
+        assert lists.count(Filter(q="mario")) == 2, "one by its name, one by its id"
+        keeping.fold()
+    service.delete(actor=cast.supervisor.actor, row_id=payment.id, reason="Doble")
+    service.correct(
+        actor=cast.supervisor.actor,
+        row_id=by_id.id,
+        version=None,
+        details=payments.details(full_name="Quino Rojas"),
+    )
+    for _fold in range(2):
+        assert [lists.count(Filter(q=typed)) for typed in ("m", "ana", "qui")] == [0, 0, 1]
+        keeping.fold()
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ("UPDATE transaction_sums SET payments = payments + 1 WHERE grain = 3", "2025-03-04"),
+        (
+            "UPDATE transaction_name_totals SET payments = payments + 1 WHERE prefix = 'ro'",
+            "prefix ro",
+        ),
+        (
+            "UPDATE transaction_name_months SET payments = payments + 1 WHERE prefix = 'r'",
+            "2025-03-01",
+        ),
+        ("UPDATE transaction_names SET payments = payments + 1", "name rosa rojas"),
+    ],
+    ids=["sums", "names", "months", "whole names"],
+)
+def test_what_follows_the_totals_is_proved_and_set_right(
+    app: Flask, cast: Cast, broken: str, said: str
+):
+    move_to_day(payments.logged(cast.cashier, full_name="Rosa Rojas"), date(2025, 3, 4))
+    keeping.fold()
+    run = app.test_cli_runner().invoke
+    assert run(args=["totals", "verify"]).exit_code == 0
+    db.session.execute(text(broken))
+    db.session.commit()
+    refused = run(args=["totals", "verify"])
+    assert refused.exit_code == 1
+    assert said in refused.output and "+1 payments" in refused.output
+    assert run(args=["totals", "rebuild"]).exit_code == 0
+    assert run(args=["totals", "verify"]).exit_code == 0
 
 
 def test_an_unknown_dimension_is_refused(app: Flask):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import date
 from typing import Annotated
 
@@ -26,7 +27,8 @@ Search = Annotated[
     Field(
         max_length=identifiers.NAME_LENGTH[1],
         pattern=r"^[^\u0000]*$",
-        description="The beginnings of the words of a name, or a whole reference or transaction_id.",
+        description="The beginnings of the words of a name, a whole reference or transaction_id, or at least the last "
+        "four digits of a reference.",
         examples=["rosa vill"],
     ),
 ]
@@ -44,6 +46,9 @@ class TransactionFilter(BaseModel):
     transaction_type: TransactionType | None = None
     national_id: NationalId | None = None
     q: Search | None = None
+    created_by: uuid.UUID | None = Field(
+        default=None, description="The id of the user who logged the payment."
+    )
 
 
 class DeletionQuery(BaseModel):

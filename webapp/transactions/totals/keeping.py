@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import text
 
 from webapp.kernel.database import db
+from webapp.transactions.totals import derived
 
 FOLDED_AT_ONCE = 20_000
 _LOCK = 5_230_117
@@ -94,6 +95,7 @@ def fold() -> int:
 
 def differences() -> list[Difference]:
     """Compare every kept total with the payments, in one statement and so at one instant; days come first."""
+    db.session.execute(derived.LEISURELY)
     rows = db.session.execute(_DIFFERENCES).all()
     db.session.rollback()
     return [
@@ -111,6 +113,8 @@ def differences() -> list[Difference]:
 
 def repair() -> None:
     """Make every kept total equal to the payments, while desks go on working."""
+    db.session.execute(derived.LEISURELY)
     db.session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     db.session.execute(_REPAIR)
+    derived.repair()
     db.session.commit()

@@ -7,7 +7,17 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Identity, Numeric, SmallInteger, String
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    Identity,
+    Index,
+    Numeric,
+    SmallInteger,
+    String,
+)
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.banking.gateway import BankType, TransactionType
@@ -25,6 +35,16 @@ class TransactionTotal(Base):
     __tablename__ = "transaction_totals"
     __table_args__: Any = (
         CheckConstraint("grain BETWEEN 0 AND 3", name="grain_known"),
+        Index(
+            "ix_transaction_totals_of_creator",
+            "created_by",
+            "grain",
+            "status",
+            "transaction_type",
+            "bank",
+            "bank_environment",
+            "period",
+        ),
         {"postgresql_with": {"fillfactor": "70"}},
     )
 
@@ -41,6 +61,69 @@ class TransactionTotal(Base):
     """The sum of the amounts as declared, in bolívares."""
     arrived: Mapped[Decimal] = mapped_column(Numeric(20, 2))
     """The sum of the amounts as the bank showed them, where it showed any, else as declared."""
+
+
+class TransactionSum(Base):
+    """What the payments of one period add up to over all creators; a trigger keeps it equal to `transaction_totals`."""
+
+    __tablename__ = "transaction_sums"
+    __table_args__: Any = (
+        CheckConstraint("grain BETWEEN 0 AND 3", name="grain_known"),
+        {"postgresql_with": {"fillfactor": "70"}},
+    )
+
+    grain: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    status: Mapped[Status] = mapped_column(STATUS, primary_key=True)
+    transaction_type: Mapped[TransactionType] = mapped_column(KIND, primary_key=True)
+    bank: Mapped[BankType] = mapped_column(BANK, primary_key=True)
+    bank_environment: Mapped[str] = mapped_column(String(20), primary_key=True)
+    period: Mapped[date] = mapped_column(primary_key=True)
+    payments: Mapped[int] = mapped_column(BigInteger)
+    declared: Mapped[Decimal] = mapped_column(Numeric(20, 2))
+    arrived: Mapped[Decimal] = mapped_column(Numeric(20, 2))
+
+
+class TransactionNameTotal(Base):
+    """How many payments have a word in their name that begins so; a trigger adds to it what is folded."""
+
+    __tablename__ = "transaction_name_totals"
+    __table_args__ = {"postgresql_with": {"fillfactor": "80"}}  # noqa: RUF012 - as SQLAlchemy declares it
+
+    prefix: Mapped[str] = mapped_column(String(255, collation="C"), primary_key=True)
+    """The beginning of a word of `customer_name_search`, or all of it."""
+    status: Mapped[Status] = mapped_column(STATUS, primary_key=True)
+    transaction_type: Mapped[TransactionType] = mapped_column(KIND, primary_key=True)
+    bank: Mapped[BankType] = mapped_column(BANK, primary_key=True)
+    created_by: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    payments: Mapped[int] = mapped_column(BigInteger)
+
+
+class TransactionNameMonth(Base):
+    """How many payments of a month have a word in their name that begins so; kept like those of all time."""
+
+    __tablename__ = "transaction_name_months"
+    __table_args__ = {"postgresql_with": {"fillfactor": "80"}}  # noqa: RUF012 - as SQLAlchemy declares it
+
+    prefix: Mapped[str] = mapped_column(String(255, collation="C"), primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    """The first day of the month in which the payments were logged, in Caracas."""
+    payments: Mapped[int] = mapped_column(BigInteger)
+
+
+class TransactionName(Base):
+    """A name, as searches compare it, and how many payments have it; kept like the totals."""
+
+    __tablename__ = "transaction_names"
+    __table_args__: Any = (
+        Index("ix_transaction_names_words", "words", postgresql_using="gin"),
+        {"postgresql_with": {"fillfactor": "80"}},
+    )
+
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    payments: Mapped[int] = mapped_column(BigInteger)
+    words: Mapped[Any] = mapped_column(
+        TSVECTOR, Computed("to_tsvector('simple', name)", persisted=True), deferred=True
+    )
 
 
 class TransactionTotalChange(Base):
@@ -62,6 +145,8 @@ class TransactionTotalChange(Base):
     created_by: Mapped[uuid.UUID]
     day: Mapped[date]
     """The day on which the payments were logged, in Caracas."""
+    name: Mapped[str | None] = mapped_column(String(255))
+    """The name as searches compare it; NULL in changes from before migration 0017."""
     payments: Mapped[int] = mapped_column(BigInteger)
     declared: Mapped[Decimal] = mapped_column(Numeric(20, 2))
     arrived: Mapped[Decimal] = mapped_column(Numeric(20, 2))

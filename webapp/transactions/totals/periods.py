@@ -46,6 +46,11 @@ def stretches(
     return list(_cut(first, last, max(longest, Grain.YEAR))) if first <= last else []
 
 
+def last_of_month(day: date) -> date:
+    """Return the last day of the month that a day belongs to."""
+    return _next(day, Grain.MONTH) - timedelta(days=1)
+
+
 def _cut(first: date, last: date, grain: Grain) -> Iterator[Stretch]:
     """Take the whole periods of this length out of the middle, and cut both ends into smaller ones."""
     if grain is Grain.DAY:

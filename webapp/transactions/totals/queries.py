@@ -1,24 +1,56 @@
-"""Totals of payments, and the place of a row far down a list, by what is kept of them."""
+"""Totals of payments by what is kept of them."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, false, func, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Date,
+    Select,
+    Subquery,
+    and_,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    union,
+    union_all,
+)
 
+from webapp.banking.gateway import BankType, TransactionType
 from webapp.kernel.database import db
-from webapp.transactions.totals.models import TransactionTotal, TransactionTotalChange
-from webapp.transactions.totals.periods import Grain, Stretch, stretches
+from webapp.transactions.lifecycle import Status
+from webapp.transactions.totals.models import (
+    TransactionName,
+    TransactionNameMonth,
+    TransactionNameTotal,
+    TransactionSum,
+    TransactionTotal,
+    TransactionTotalChange,
+)
+from webapp.transactions.totals.periods import FIRST, LAST, Grain, Stretch, stretches
 
 DIMENSIONS = ("bank_environment", "status", "bank", "transaction_type", "created_by")
 SUMS = ("payments", "declared", "arrived")
-Kept = type[TransactionTotal] | type[TransactionTotalChange]
+Folded = type[TransactionTotal] | type[TransactionSum]
+Kept = Folded | type[TransactionNameTotal] | type[TransactionTotalChange]
+_EVERY = {
+    "status": tuple(Status),
+    "transaction_type": tuple(TransactionType),
+    "bank": tuple(BankType),
+    "bank_environment": ("qa", "production"),
+}
+"""All values of the columns that stand before the period in the index: named, they make a span of days one stretch of it."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +60,6 @@ class Total:
     payments: int
     declared: Decimal
     arrived: Decimal
-
-
-@dataclass(frozen=True)
-class Spot:
-    """A row of a list, newest first: the row number `offset` (from 0) of those logged on `day` or before."""
-
-    day: date
-    offset: int
 
 
 def total(
@@ -74,8 +98,10 @@ def _kept(
     to_day: date | None,
 ) -> Subquery:
     """What was folded and what was not yet, read at the same instant."""
-    folded = select(*(getattr(TransactionTotal, name) for name in columns)).where(
-        _within(stretches(from_day, to_day)), *_having(TransactionTotal, dimensions)
+    table = _table_for({*columns, *dimensions})
+    every = _EVERY if from_day or to_day else {}
+    folded = select(*(getattr(table, name) for name in columns)).where(
+        _within(table, stretches(from_day, to_day)), *_having(table, {**every, **dimensions})
     )
     fresh = select(*(getattr(TransactionTotalChange, name) for name in columns)).where(
         *_days(from_day, to_day), *_having(TransactionTotalChange, dimensions)
@@ -83,69 +109,128 @@ def _kept(
     return union_all(folded, fresh).subquery()
 
 
-def spot(
-    dimensions: Mapping[str, Any],
-    offset: int,
-    *,
-    from_day: date | None = None,
-    to_day: date | None = None,
-) -> Spot | None:
-    """Find the day on which the row at `offset` (from 0, newest first) was logged; None behind the last row."""
-    for grain in (Grain.YEAR, Grain.MONTH, Grain.DAY):
-        found = _period_of(dimensions, offset, grain, from_day, to_day)
-        if found is None:
-            return None
-        first, offset = found
-        from_day = max(from_day or first, first)
-        to_day = min(to_day or _last_of(first, grain), _last_of(first, grain))
-    return Spot(to_day or date.max, offset)
+def _table_for(names: Set[str]) -> Folded:
+    """Return where these dimensions are kept: over all creators, unless the creator is one of them."""
+    return TransactionTotal if "created_by" in names else TransactionSum
 
 
-def _period_of(
-    dimensions: Mapping[str, Any],
-    offset: int,
-    grain: Grain,
-    from_day: date | None,
-    to_day: date | None,
-) -> tuple[date, int] | None:
-    """Return the first day of the period that holds the row, and the row's number within that period."""
-    begins = {Grain.YEAR: "year", Grain.MONTH: "month", Grain.DAY: "day"}[grain]
-    parts = stretches(from_day, to_day, longest=grain)
-    folded = select(
-        func.date_trunc(begins, TransactionTotal.period).label("begin"), TransactionTotal.payments
-    ).where(_within(parts), *_having(TransactionTotal, dimensions))
-    fresh = select(
-        func.date_trunc(begins, TransactionTotalChange.day).label("begin"),
-        TransactionTotalChange.payments,
-    ).where(*_days(from_day, to_day), *_having(TransactionTotalChange, dimensions))
-    kept = union_all(folded, fresh).subquery()
-    periods = db.session.execute(
-        select(kept.c.begin, func.sum(kept.c.payments))
-        .group_by(kept.c.begin)
-        .order_by(kept.c.begin.desc())
+def shortest(dimensions: Mapping[str, Any]) -> int:
+    """Return about how many payments have the rarest of these dimensions by itself: folded ones only."""
+    totals = []
+    for name in dimensions.keys() - {"bank", "bank_environment"}:  # no index leads with these
+        table = _table_for({name})
+        one = select(func.coalesce(func.sum(table.payments), 0)).where(
+            table.grain == Grain.ALL.value, *_having(table, {name: dimensions[name]})
+        )
+        totals.append(one.scalar_subquery())
+    return int(db.session.scalar(select(func.least(*totals))) or 0) if totals else 0
+
+
+def days_of(
+    dimensions: Mapping[str, Any], *, from_day: date | None = None, to_day: date | None = None
+) -> list[tuple[date, int]]:
+    """Return the days that have payments with these dimensions, the newest first, and how many each has.
+
+    Meant for combinations that few payments have: it reads a row for each of their days.
+    """
+    table = _table_for(dimensions.keys())
+    folded = select(table.period.label("day"), table.payments).where(
+        table.grain == Grain.DAY.value,
+        table.period.between(from_day or FIRST, to_day or LAST),
+        *_having(table, {**_EVERY, **dimensions}),
     )
-    for begin, payments in periods:
-        if offset < payments:
-            return begin.date(), offset
-        offset -= int(payments)
-    return None
+    fresh = select(TransactionTotalChange.day, TransactionTotalChange.payments).where(
+        *_days(from_day, to_day), *_having(TransactionTotalChange, dimensions)
+    )
+    kept = union_all(folded, fresh).subquery()
+    payments = func.sum(kept.c.payments)
+    rows = db.session.execute(
+        select(kept.c.day, payments)
+        .group_by(kept.c.day)
+        .having(payments > 0)
+        .order_by(kept.c.day.desc())
+    )
+    return [(row[0], int(row[1])) for row in rows]
 
 
-def _last_of(first: date, grain: Grain) -> date:
-    if grain is Grain.YEAR:
-        return date(first.year, 12, 31)
-    if grain is Grain.MONTH:
-        return (first.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
-    return first
+def creators() -> CompoundSelect[Any]:
+    """Select who logged payments: the index is asked for one after the other, so the cost is that of their number."""
+    column = TransactionTotal.created_by
+    every = select(column).where(TransactionTotal.grain == Grain.ALL.value).order_by(column)
+    first = every.limit(1).subquery()
+    one = select(first.c.created_by).cte("one", recursive=True)
+    following = every.where(column > one.c.created_by).limit(1).scalar_subquery()
+    one = one.union_all(select(following).where(one.c.created_by.is_not(None)))
+    fresh = select(TransactionTotalChange.created_by)
+    return union(select(one.c.created_by), fresh)
 
 
-def _within(parts: list[Stretch]) -> ColumnElement[bool]:
+def _names(word: str) -> ColumnElement[bool]:
+    """Select changes of payments that have, in their name, a word that begins so."""
+    return (literal(" ") + TransactionTotalChange.name).contains(f" {word}")
+
+
+def with_word(word: str, dimensions: Mapping[str, Any]) -> int:
+    """Count the payments that have these dimensions and, in their name, a word that begins so."""
+    folded = select(TransactionNameTotal.payments).where(
+        TransactionNameTotal.prefix == word, *_having(TransactionNameTotal, dimensions)
+    )
+    fresh = select(TransactionTotalChange.payments).where(
+        _names(word), *_having(TransactionTotalChange, dimensions)
+    )
+    kept = union_all(folded, fresh).subquery()
+    return int(db.session.scalar(select(func.coalesce(func.sum(kept.c.payments), 0))) or 0)
+
+
+def months_with_word(
+    word: str, *, first: date = FIRST, last: date = LAST
+) -> list[tuple[date, int]]:
+    """Return the months (by their first days) from `first` to `last` that have payments with such a name, newest first."""
+    folded = select(TransactionNameMonth.month, TransactionNameMonth.payments).where(
+        TransactionNameMonth.prefix == word, TransactionNameMonth.month.between(first, last)
+    )
+    month = cast(func.date_trunc("month", TransactionTotalChange.day), Date)
+    fresh = select(month, TransactionTotalChange.payments).where(
+        _names(word), month.between(first, last)
+    )
+    kept = union_all(folded, fresh).subquery()
+    payments = func.sum(kept.c.payments)
+    rows = db.session.execute(
+        select(kept.c.month, payments)
+        .group_by(kept.c.month)
+        .having(payments > 0)
+        .order_by(kept.c.month.desc())
+    )
+    return [(row[0], int(row[1])) for row in rows]
+
+
+def with_words(words: ColumnElement[Any]) -> int:
+    """Count the payments whose names match a text query: each name is read once, however many payments have it."""
+    folded = select(TransactionName.payments).where(TransactionName.words.bool_op("@@")(words))
+    fresh = select(TransactionTotalChange.payments).where(_fresh_name_matches(words))
+    kept = union_all(folded, fresh).subquery()
+    return int(db.session.scalar(select(func.coalesce(func.sum(kept.c.payments), 0))) or 0)
+
+
+def names_with(words: ColumnElement[Any]) -> CompoundSelect[Any]:
+    """Select the names that match a text query."""
+    return union(
+        select(TransactionName.name).where(TransactionName.words.bool_op("@@")(words)),
+        select(TransactionTotalChange.name).where(_fresh_name_matches(words)),
+    )
+
+
+def _fresh_name_matches(words: ColumnElement[Any]) -> ColumnElement[bool]:
+    return func.to_tsvector("simple", TransactionTotalChange.name).bool_op("@@")(words)
+
+
+def _within(table: Folded, parts: list[Stretch]) -> ColumnElement[bool]:
     return or_(
         false(),
         *(
             and_(
-                TransactionTotal.grain == part.grain.value,
-                TransactionTotal.period.between(part.first, part.last),
+                table.grain == part.grain.value,
+                table.period.between(part.first, part.last),
             )
             for part in parts
         ),
