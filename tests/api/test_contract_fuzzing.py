@@ -54,7 +54,7 @@ ACCEPTED = ("2xx", "3xx", "401", "403", "404", "409", "429")
 # Of HTTP itself, of every page of ours, or of no meaning to programs.
 UNDOCUMENTED = {
     *(name.lower() for name in HEADERS),
-    *("content-type", "content-length", "date", "server", "connection", "vary", "cache-control", "allow", "transfer-encoding"),
+    *("content-type", "content-length", "content-encoding", "date", "server", "connection", "vary", "cache-control", "allow", "transfer-encoding"),
 }  # fmt: skip
 
 counted: Counter[str] = Counter()

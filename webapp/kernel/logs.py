@@ -68,8 +68,8 @@ def configure_logging(level: str, report: Report | None = None) -> None:
             ],
         )
     )
-    # No line says in which thread or process it was written.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    # No line says in which thread it was written; those of gunicorn itself name their process.
+    logging.logThreads = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
