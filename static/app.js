@@ -186,6 +186,8 @@
     const source = event.detail.requestConfig && event.detail.requestConfig.elt;
     const method = event.detail.requestConfig && event.detail.requestConfig.verb;
     if (method === "post" && focusErrors(document)) return;
+    document.querySelectorAll("[data-payment-form]").forEach(applyKind);
+    if (source && source.matches("[data-notice]")) focusNextEmpty();
     const next = source && source.dataset.focusAfter && document.querySelector(source.dataset.focusAfter);
     if (next) next.focus();
   });
@@ -229,6 +231,31 @@
     });
   }
 
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-payment-form] [name='bank']")) applyKind(event.target.form);
+  });
+
+  // ---- A notice may be pasted anywhere on the payment's form: several words are no value of a field ----
+
+  document.addEventListener("paste", (event) => {
+    const notice = document.querySelector("[data-notice]");
+    const text = event.clipboardData ? event.clipboardData.getData("text/plain") : "";
+    const isNotice = text.length > 30 && /\d{3}/.test(text) && /[a-z]{3}/i.test(text);
+    if (!notice || !isNotice || event.target.closest("textarea")) return;
+    event.preventDefault();
+    notice.value = text;
+    notice.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+
+  // After a notice was read, the focus goes to what it did not say, or to the button that saves.
+  function focusNextEmpty() {
+    const form = document.querySelector("[data-payment-form]");
+    const empty = [...form.querySelectorAll("input[required], select[required]")].find(
+      (control) => control.type !== "radio" && !control.disabled && !control.value,
+    );
+    (empty || form.querySelector(".form-actions [type='submit']")).focus();
+  }
+
   // ---- Menus close like menus ----
 
   document.addEventListener("click", (event) => {
@@ -249,10 +276,5 @@
 
   focusErrors(document);
   announceChanges(true);
-  document.querySelectorAll("[data-payment-form]").forEach((form) => {
-    applyKind(form);
-    form.addEventListener("change", (event) => {
-      if (event.target.name === "bank") applyKind(form);
-    });
-  });
+  document.querySelectorAll("[data-payment-form]").forEach(applyKind);
 })();

@@ -232,6 +232,13 @@ class PaymentForm(FlaskForm):
             transaction_type=self.transaction_type.canonical,
         )
 
+    def fill(self, values: Mapping[str, str]) -> None:
+        """Put values into the fields, by name, as if a person had typed them; the other fields keep theirs."""
+        for name, value in values.items():
+            field = self[name]
+            field.raw_data = [value]
+            field.process_formdata([value])
+
     def seen_version(self) -> int:
         """Return the version of the payment that the person read, or UNSEEN where the form names none."""
         version: int | None = self.version.data

@@ -9,13 +9,13 @@ from flask import (
     Blueprint,
     flash,
     redirect,
-    render_template,
     request,
     url_for,
 )
 from flask.typing import ResponseReturnValue
 
 from webapp.banking.in_force import bank
+from webapp.kernel import clock
 from webapp.kernel.database import db
 from webapp.kernel.errors import Conflict, Invalid
 from webapp.kernel.i18n import gettext as _
@@ -34,6 +34,10 @@ from webapp.transactions.forms import FilterForm, PaymentForm, declared
 from webapp.transactions.lifecycle import Status
 from webapp.transactions.list_page import count_in_process, listed
 from webapp.transactions.models import Transaction
+from webapp.transactions.notices import reader
+from webapp.transactions.notices import wording as notice_wording
+from webapp.transactions.notices.reader import NotANotice
+from webapp.transactions.notices.wording import ReadNotice
 from webapp.transactions.payment_page import show_page, url_of
 from webapp.transactions.queries import Page
 from webapp.transactions.reason_form import ReasonForm
@@ -136,6 +140,19 @@ def new() -> ResponseReturnValue:
     return redirect(url_of(logged.transaction), code=303)
 
 
+@bp.post("/new/notice")
+@requires(Permission.TRANSACTION_CREATE, checks_form_token=True)
+def read_notice() -> ResponseReturnValue:
+    """Fill the form from a pasted notice, of which nothing is kept; what the notice does not say stays as typed."""
+    form = PaymentForm(requirements_of=bank().gateway.requirements)
+    try:
+        notice = reader.read(request.form.get("notice", ""), today=clock.today())
+    except NotANotice as refused:
+        return _form_page(form, status=422, notice=notice_wording.refused(refused.refusal))
+    form.fill(notice.values)
+    return _form_page(form, notice=notice_wording.understood(notice))
+
+
 def _not_sent(
     form: PaymentForm, *, editing: Transaction | None = None
 ) -> ResponseReturnValue | None:
@@ -171,11 +188,20 @@ def _form_page(
     editing: Transaction | None = None,
     duplicate: Transaction | None = None,
     conflict: tuple[str, list[str]] | None = None,
+    notice: ReadNotice | None = None,
 ) -> ResponseReturnValue:
-    page = render_template(
-        "transactions/form.html", form=form, editing=editing, duplicate=duplicate, conflict=conflict
+    response = page_or_part(
+        "transactions/form.html",
+        "transactions/_form.html",
+        form=form,
+        editing=editing,
+        duplicate=duplicate,
+        conflict=conflict,
+        notice=notice,
+        notes=notice.notes if notice else {},
     )
-    return page, status
+    response.status_code = status
+    return response
 
 
 @bp.get("/<transaction_id>")

@@ -53,6 +53,7 @@ STYLE_SHEETS = (
     "lists",
     "pagination",
     # One payment
+    "notice",
     "payment",
     "verdict",
     "decision",
