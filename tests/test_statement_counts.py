@@ -58,6 +58,12 @@ ROUTES: dict[tuple[str, str], tuple[int, Ask]] = {
     ("GET", "/"): (6, page("/")),
     ("GET", "/transactions"): (6, page("/transactions?status=IN_PROGRESS")),
     ("GET", "/transactions/new"): (3, page("/transactions/new")),
+    ("POST", "/transactions/new/notice"): (
+        3,
+        form(
+            "/transactions/new/notice", at="/transactions/new", notice="Pago Bs. 1,00 Ref: 123456"
+        ),
+    ),
     ("POST", "/transactions/new"): (
         2,
         form("/transactions/new", typed_payment, by="cashier"),

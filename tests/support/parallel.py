@@ -26,6 +26,7 @@ LONGEST = (
 TOGETHER = {
     "tests/e2e/test_api_docs.py": "tests/e2e/test_browser.py",
     "tests/e2e/test_api_guide.py": "tests/e2e/test_browser.py",
+    "tests/e2e/test_paste.py": "tests/e2e/test_browser.py",
 }
 """Files that use the processes, or the Chromium, that another file has started."""
 BY_PARAMETER = {"tests/api/test_contract_fuzzing.py"}
