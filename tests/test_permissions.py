@@ -33,6 +33,7 @@ ROUTES: dict[tuple[str, str], set[str]] = {
     ("GET", "/transactions"): SIGNED_IN,
     ("GET", "/transactions/new"): SIGNED_IN,
     ("POST", "/transactions/new"): SIGNED_IN,
+    ("POST", "/transactions/new/notice"): SIGNED_IN,
     ("GET", "/transactions/<transaction_id>"): SIGNED_IN,
     ("POST", "/transactions/<transaction_id>/check"): SIGNED_IN,
     ("GET", "/transactions/<transaction_id>/edit"): SIGNED_IN,

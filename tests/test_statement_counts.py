@@ -61,7 +61,9 @@ ROUTES: dict[tuple[str, str], tuple[int, Ask]] = {
     ("POST", "/transactions/new/notice"): (
         3,
         form(
-            "/transactions/new/notice", at="/transactions/new", notice="Pago Bs. 1,00 Ref: 123456"
+            "/transactions/new/notice",
+            {"notice": "Pago Bs. 1,00 Ref: 123456"},
+            of="/transactions/new",
         ),
     ),
     ("POST", "/transactions/new"): (
