@@ -30,7 +30,7 @@ DOUBTS = {
     Doubt.IMPOSSIBLE: _l("La fecha del aviso no es posible. Escriba la del pago."),
     Doubt.COMPANY: _l("El documento del aviso es de una empresa. Escriba la cédula de la persona."),
 }  # fmt: skip
-NO_DAY = _l("El aviso no trae fecha. Revise que sea esta.")
+NO_DAY = _l("El aviso no trae fecha. Mire si hace falta la del pago.")
 
 
 @dataclass(frozen=True)
