@@ -19,7 +19,7 @@ CONTRACTS = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["tool"]
 PLANTED = [
     ("house", "accounts/service.py", "from webapp.transactions import queries"),
     ("house", "banking/calls.py", "from webapp.accounts.models import User"),
-    ("house", "reports/queries.py", "from webapp.api.bodies import Body"),
+    ("house", "reports/queries.py", "from webapp.api.strict_model import Body"),
     ("house", "kernel/money.py", "from webapp import cli"),
     ("house", "web/health.py", "from webapp.transactions import queries"),
     ("house", "transactions/checking.py", "from webapp.development import demo"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webapp.api import idempotency, limiting, paging, responses
+from webapp.api import json_responses, limiting, paging, repeated_requests
 from webapp.api.access import routes as access
 from webapp.api.blueprint import bp
 from webapp.api.openapi import pages as openapi
@@ -15,8 +15,8 @@ __all__ = ["access", "batch", "bp", "export", "openapi", "transactions", "users"
 
 bp.before_request(limiting.check_rate)
 bp.before_request(paging.check_parameters)
-bp.before_request(idempotency.begin)
+bp.before_request(repeated_requests.begin)
 # Flask runs these in the opposite order, so that the whole response is kept.
-bp.after_request(responses.hide_from_caches)
-bp.after_request(responses.respect_conditions)
-bp.after_request(idempotency.complete)
+bp.after_request(json_responses.hide_from_caches)
+bp.after_request(json_responses.respect_conditions)
+bp.after_request(repeated_requests.complete)

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from webapp.api.bodies import Body
 from webapp.api.contract import samples
 from webapp.api.fields import Email, Id, NationalId, NewPassword, Password, PersonName, Phone
+from webapp.api.strict_model import Body
 from webapp.kernel.permissions import Permission, Role
 
 

@@ -12,8 +12,8 @@ from werkzeug.routing import Rule
 
 from webapp.api.contract.headers import RESPONSE_HEADERS
 from webapp.api.contract.operation import Operation, operation_of
-from webapp.api.contract.parameters import PARAMETERS
 from webapp.api.contract.refusals import REFUSALS
+from webapp.api.contract.shared_parameters import PARAMETERS
 from webapp.api.openapi.parameters import parameters_of
 from webapp.api.openapi.responses import refusal, responses_of
 from webapp.api.openapi.schemas import content_of, schemas_of

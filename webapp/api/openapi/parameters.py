@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from werkzeug.routing import Rule
 
 from webapp.api.contract.operation import Operation
-from webapp.api.contract.parameters import PARAMETERS
+from webapp.api.contract.shared_parameters import PARAMETERS
 from webapp.api.openapi.schemas import REF, Untitled
 from webapp.api.paging import DEFAULT_SIZE, MAX_OFFSET, MAX_SIZE
 

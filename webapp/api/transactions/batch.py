@@ -11,8 +11,8 @@ from flask.typing import ResponseReturnValue
 from webapp.api import request_bodies
 from webapp.api.blueprint import bp
 from webapp.api.contract.operation import operation
+from webapp.api.json_responses import json_response
 from webapp.api.problems import Problem
-from webapp.api.responses import json_response
 from webapp.api.transactions import outputs, recording, schemas
 from webapp.kernel.database import db
 from webapp.kernel.errors import DomainError

@@ -8,10 +8,10 @@ from flask import Response, url_for
 from flask.typing import ResponseReturnValue
 from pydantic_core import to_json
 
-from webapp.api import idempotency, paging, request_bodies
+from webapp.api import paging, repeated_requests, request_bodies
 from webapp.api.blueprint import bp
 from webapp.api.contract.operation import operation
-from webapp.api.responses import json_response, stored_response
+from webapp.api.json_responses import json_response, stored_response
 from webapp.api.transactions import filters, outputs, preconditions, recording, schemas
 from webapp.banking.in_force import bank
 from webapp.kernel.permissions import Permission
@@ -54,7 +54,7 @@ def _one(payment: outputs.Payment, status: int = 200) -> Response:
 def create() -> ResponseReturnValue:
     """Log a payment; the same transaction_id again gives the stored one, or changes it."""
     given = request_bodies.body(schemas.CreateTransaction)
-    recorded = recording.record(given, submission_key=idempotency.submission_key())
+    recorded = recording.record(given, submission_key=repeated_requests.submission_key())
     if recorded.ask:
         asking.ask_in_background(recorded.transaction.id, bank=bank(), context=app_context())
     return _one(recorded.transaction, recorded.status)

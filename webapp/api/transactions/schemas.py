@@ -10,7 +10,6 @@ from pydantic import (
     SkipValidation,
 )
 
-from webapp.api.bodies import Body
 from webapp.api.contract import formats, samples
 from webapp.api.fields import (
     Amount,
@@ -24,6 +23,7 @@ from webapp.api.fields import (
     Reference,
     TransactionId,
 )
+from webapp.api.strict_model import Body
 from webapp.banking.gateway import BankType, TransactionType
 from webapp.transactions.declaration import Details
 from webapp.transactions.service import Verdict

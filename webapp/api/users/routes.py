@@ -13,7 +13,7 @@ from webapp.accounts.models import User
 from webapp.api import paging, request_bodies
 from webapp.api.blueprint import bp
 from webapp.api.contract.operation import operation
-from webapp.api.responses import json_response
+from webapp.api.json_responses import json_response
 from webapp.api.users import schemas
 from webapp.kernel.config import Settings
 from webapp.kernel.errors import FieldProblem, Invalid

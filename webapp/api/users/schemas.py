@@ -12,9 +12,9 @@ from webapp.accounts import api_keys
 from webapp.accounts.models import ApiKey, User
 from webapp.accounts.queries import UserFilter, UserPage
 from webapp.api.access.schemas import Register, UserOut
-from webapp.api.bodies import Body
 from webapp.api.contract import formats, samples
 from webapp.api.fields import Id, KeyName, NewPassword, PersonName
+from webapp.api.strict_model import Body
 from webapp.kernel.permissions import Permission, Role
 
 

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from webapp.api import paging, request_bodies
 from webapp.api.blueprint import bp
 from webapp.api.contract.operation import operation
-from webapp.api.responses import json_response
+from webapp.api.json_responses import json_response
 from webapp.api.webhooks import schemas
 from webapp.kernel.permissions import Permission
 from webapp.web.guard import actor, requires

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from webapp.api.bodies import Body
 from webapp.api.contract import formats, samples
 from webapp.api.fields import Id
+from webapp.api.strict_model import Body
 from webapp.webhooks.events import DeliveryState, DisabledReason, EventType, Failure
 from webapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from webapp.webhooks.queries import DeliveryPage
