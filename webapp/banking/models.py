@@ -32,6 +32,9 @@ class BankCall(Base):
         Index("ix_bank_calls_environment_requested_at", "environment", "requested_at"),
         Index("ix_bank_calls_operation_requested_at", "operation", "requested_at"),
         Index("ix_bank_calls_outcome_requested_at", "outcome", "requested_at"),
+        Index(
+            "ix_bank_calls_operation_outcome_requested_at", "operation", "outcome", "requested_at"
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(
