@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from datetime import date, timedelta
 
@@ -47,55 +48,55 @@ def years_of_payments(app: Flask, cast: Cast) -> None:
             keeping.fold()
 
 
-@pytest.mark.usefixtures("years_of_payments")
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        Filter(),
-        Filter(status=Status.TO_REVIEW),
-        Filter(transaction_type=TransactionType.COMMISSION),
-        Filter(status=Status.IN_PROGRESS, transaction_type=TransactionType.TRANSACTION),
-        Filter(from_date=date(2025, 3, 5), to_date=date(2026, 2, 10)),
-        Filter(status=Status.TO_REVIEW, to_date=date(2026, 1, 1)),
-        Filter(status=Status.TO_REVIEW, transaction_type=TransactionType.COMMISSION),
-    ],
-    ids=repr,
+WANTED = (
+    Filter(),
+    Filter(status=Status.TO_REVIEW),
+    Filter(transaction_type=TransactionType.COMMISSION),
+    Filter(status=Status.IN_PROGRESS, transaction_type=TransactionType.TRANSACTION),
+    Filter(from_date=date(2025, 3, 5), to_date=date(2026, 2, 10)),
+    Filter(status=Status.TO_REVIEW, to_date=date(2026, 1, 1)),
+    Filter(status=Status.TO_REVIEW, transaction_type=TransactionType.COMMISSION),
 )
-@pytest.mark.parametrize("few", [0, 1_000])
+
+
+@pytest.mark.usefixtures("years_of_payments")
 def test_every_page_shows_the_rows_that_walking_there_shows(
-    monkeypatch: pytest.MonkeyPatch, wanted: Filter, few: int
+    monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
 ):
     monkeypatch.setattr(placing, "FEW", 0)
-    walked = queries.offset_page(wanted, offset=0, size=100)
-    monkeypatch.setattr(placing, "FEW", few)
+    walked_to = [queries.offset_page(wanted, offset=0, size=100) for wanted in WANTED]
     monkeypatch.setattr(placing, "PASSED", -1)
     monkeypatch.setattr(placing, "WALKED", -1)
-    for offset in range(walked.total + 3):
-        page = queries.offset_page(wanted, offset=offset, size=7)
-        assert page.items == walked.items[offset : offset + 7]
-        assert page.total == walked.total == len(walked.items)
+    for (wanted, walked), few in itertools.product(zip(WANTED, walked_to, strict=True), (0, 1_000)):
+        with subtests.test(wanted=wanted, few=few):
+            monkeypatch.setattr(placing, "FEW", few)
+            for offset in range(walked.total + 3):
+                page = queries.offset_page(wanted, offset=offset, size=7)
+                assert page.items == walked.items[offset : offset + 7]
+                assert page.total == walked.total == len(walked.items)
 
 
 @pytest.mark.usefixtures("years_of_payments")
-@pytest.mark.parametrize("size", [1, 4, 100])
-@pytest.mark.parametrize("days", [(None, None), (date(2025, 3, 5), date(2026, 2, 10))], ids=str)
 def test_cursors_through_a_thin_list_skip_nothing(
-    monkeypatch: pytest.MonkeyPatch, days: tuple[date, date], size: int
+    monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
 ):
     monkeypatch.setattr(placing, "PASSED", -1)
-    wanted = Filter(
-        status=Status.TO_REVIEW,
-        transaction_type=TransactionType.COMMISSION,
-        from_date=days[0],
-        to_date=days[1],
-    )
-    whole = queries.offset_page(wanted, offset=0, size=100).items
-    found, place, more = [], None, True
-    while more:
-        items, more = queries.rows_after(wanted, place, size=size)
-        found += items
-        place = queries.place_of(items[-1])
-    assert found == whole
+    spans = ((None, None), (date(2025, 3, 5), date(2026, 2, 10)))
+    for days, size in itertools.product(spans, (1, 4, 100)):
+        wanted = Filter(
+            status=Status.TO_REVIEW,
+            transaction_type=TransactionType.COMMISSION,
+            from_date=days[0],
+            to_date=days[1],
+        )
+        with subtests.test(days=days, size=size):
+            whole = queries.offset_page(wanted, offset=0, size=100).items
+            found, place, more = [], None, True
+            while more:
+                items, more = queries.rows_after(wanted, place, size=size)
+                found += items
+                place = queries.place_of(items[-1])
+            assert found == whole
 
 
 def test_a_list_can_be_narrowed_to_who_logged_it(app: Flask, cast: Cast):
