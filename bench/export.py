@@ -20,7 +20,7 @@ import requests
 
 from bench import plausible
 from bench.floor import cashiers, signed_in
-from bench.harness import databases, memory_of_workers, say
+from bench.harness import databases, fold_totals, memory_of_workers, say
 from tests.e2e.processes import Processes
 
 SECONDS = 60.0
@@ -47,6 +47,7 @@ def main() -> int:
             processes.migrate()
             processes.add_demo_data()
             plausible.load(url, given.rows, cashiers=cashiers(url))
+            fold_totals(url, Path(folder))
             processes.start_web()
             return 0 if measured(processes, given.rows) else 1
         finally:
