@@ -250,4 +250,6 @@ REFUSED = {
     "Buenos días, ¿a qué hora abren?": "no_payment",
     " \u00a0\n ": "empty",
     "Pago recibido " * 1000: "too_long",
+    "\u249b" * 4000: "too_long",  # each is three characters when it is made compatible
+    "1" * 4000: "no_payment",
 }

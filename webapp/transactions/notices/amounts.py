@@ -20,7 +20,7 @@ _MARK = re.compile(
 )
 """What stands before an amount."""
 _FIGURE = re.compile(r"\d[\d.,]*")
-_AFTER_FIGURE = re.compile(r"(\d[\d.,]*) ?(?:bs|bolivares|ves)(?![a-z])")
+_AFTER_FIGURE = re.compile(r"(?<![\d.,])(\d[\d.,]*) ?(?:bs|bolivares|ves)(?![a-z])")
 _NOT_THE_PAYMENT = re.compile(
     r"(?:saldo|disponible|comision|cargo por servicio|limite)[^\d]{0,40}$"
 )

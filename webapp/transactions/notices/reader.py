@@ -69,6 +69,8 @@ def read(text: str, *, today: date) -> Notice:
     if len(text) > MAX_PASTED:
         raise NotANotice(Refusal.TOO_LONG)
     pasted = Pasted.from_text(text)
+    if len(pasted.shown) > MAX_PASTED:  # one typed character can be eighteen compatible ones
+        raise NotANotice(Refusal.TOO_LONG)
     refusal = _refusal(pasted.plain)
     if refusal:
         raise NotANotice(refusal)
