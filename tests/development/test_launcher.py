@@ -166,7 +166,7 @@ def test_a_process_that_ignores_sigterm_is_killed():
             pass
         process.terminate()
         output, _ = process.communicate(timeout=45)
-        assert process.returncode == 0
+        assert process.returncode == 0, output
         assert "sending SIGTERM to p0" in output
         assert "sending SIGKILL to p0" in output
         assert f"p0 stopped (rc=-{signal.SIGKILL:d})" in output
